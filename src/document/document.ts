@@ -49,6 +49,10 @@ export interface Take {
   readonly recipe: Recipe;
   /** the edited square at model resolution */
   readonly square: ImageRef;
+  /** the unedited square after encode and decode: stitching leaves alone what equals it */
+  readonly reconstruction: ImageRef;
+  /** soft mask that was used, white = edited; null: none */
+  readonly maskUsed: ImageRef | null;
   /** steps done; fewer than asked when stopped */
   readonly steps: number;
   readonly stopped: boolean;

@@ -36,6 +36,8 @@ export interface EditResult {
   readonly recipe: Recipe;
   /** edited square at model resolution, stored */
   readonly square: ImageRef;
+  /** the unedited square after the same encode and decode, stored: what stitching compares `square` with */
+  readonly reconstruction: ImageRef;
   /** the soft mask that was used at model resolution, stored (white = edited); null for methods without one */
   readonly mask: ImageRef | null;
   /** steps done; fewer than asked when stopped */
