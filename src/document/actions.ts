@@ -1,0 +1,108 @@
+import type { Document, ImageRef, OptionValue, Recipe, Square, Take } from './document';
+import { clampSquare, defaultSquare } from './square';
+
+/** A new photo: the square starts over and the mask, painted for another photo, goes. Takes stay. */
+export const setPhoto = (doc: Document, photo: ImageRef): Document => ({
+  ...doc,
+  photo,
+  square: defaultSquare(photo),
+  mask: null,
+  shown: null,
+});
+
+/** Clamped to whole pixels inside the photo; without a photo there is no square. */
+export const setSquare = (doc: Document, square: Square): Document =>
+  doc.photo ? { ...doc, square: clampSquare(square, doc.photo) } : doc;
+
+/** null: no painted mask, the method finds the subject itself. */
+export const setMask = (doc: Document, mask: ImageRef | null): Document => ({ ...doc, mask });
+
+/** A corrected subject belongs to the prompts it was written for, so changing a prompt forgets it. */
+export const setPrompts = (
+  doc: Document,
+  prompts: Partial<Pick<Document, 'sourcePrompt' | 'targetPrompt'>>,
+): Document => ({ ...doc, ...prompts, subject: null });
+
+/** null or blank: found by word diff. */
+export const setSubject = (doc: Document, subject: string | null): Document => ({
+  ...doc,
+  subject: subject?.trim() ? subject.trim() : null,
+});
+
+export const setSeed = (doc: Document, seed: number): Document => ({ ...doc, seed });
+
+/** Options stay: methods share names for what they share, and unknown ones are left out of the recipe. */
+export const setMethod = (doc: Document, method: string): Document => ({ ...doc, method });
+
+export const setOption = (doc: Document, name: string, value: OptionValue): Document => ({
+  ...doc,
+  options: { ...doc.options, [name]: value },
+});
+
+/** Back to the method's defaults, for one option or for all. */
+export function resetOptions(doc: Document, name?: string): Document {
+  if (name === undefined) return { ...doc, options: {} };
+  const { [name]: _, ...options } = doc.options;
+  return { ...doc, options };
+}
+
+/** A finished or stopped edit becomes a take and is shown. Newest first. */
+export const addTake = (doc: Document, take: Take): Document => ({
+  ...doc,
+  takes: [take, ...doc.takes.filter(({ id }) => id !== take.id)],
+  shown: take.id,
+});
+
+export const removeTake = (doc: Document, id: string): Document => {
+  const takes = doc.takes.filter((take) => take.id !== id);
+  return { ...doc, takes, shown: doc.shown === id ? null : doc.shown };
+};
+
+/** null or an id that is gone: the photo itself. */
+export const showTake = (doc: Document, id: string | null): Document => ({
+  ...doc,
+  shown: doc.takes.some((take) => take.id === id) ? id : null,
+});
+
+export const shownTake = (doc: Document): Take | null =>
+  doc.takes.find((take) => take.id === doc.shown) ?? null;
+
+/** What determines an edit of this document, complete: the method's defaults are written out. */
+export function recipeOf(
+  doc: Document,
+  photo: ImageRef,
+  defaults: Readonly<Record<string, OptionValue>>,
+  subject: string | null,
+): Recipe {
+  const options = Object.fromEntries(
+    Object.entries(defaults).map(([name, value]) => [name, doc.options[name] ?? value]),
+  );
+  return {
+    app: 'DreamSteerer Studio',
+    version: 1,
+    model: doc.model,
+    method: doc.method,
+    sourcePrompt: doc.sourcePrompt.trim(),
+    targetPrompt: doc.targetPrompt.trim(),
+    subject,
+    seed: doc.seed,
+    options,
+    photo: { id: photo.id, width: photo.width, height: photo.height },
+    square: doc.square ?? defaultSquare(photo),
+    mask: doc.mask?.id ?? null,
+  };
+}
+
+/**
+ * Take over a recipe's settings: prompts, subject, method, options and seed; the square too, scaled when the photo at
+ * hand is a different size. The painted mask stays only where it is the recipe's own.
+ */
+export function applyRecipe(doc: Document, recipe: Recipe): Document {
+  const { method, sourcePrompt, targetPrompt, subject, seed, options, model } = recipe;
+  const next: Document = { ...doc, method, sourcePrompt, targetPrompt, subject, seed, options, model };
+  if (!doc.photo) return next;
+  const scale = doc.photo.width / recipe.photo.width;
+  const { x, y, size } = recipe.square;
+  const square = clampSquare({ x: x * scale, y: y * scale, size: size * scale }, doc.photo);
+  return { ...next, square, mask: recipe.mask === doc.mask?.id ? doc.mask : null };
+}
