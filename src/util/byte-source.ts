@@ -1,3 +1,5 @@
+import { AppError } from './errors';
+
 /** Random access to a file of known size, wherever it lives (OPFS, HTTP range, disk, memory). */
 export interface ByteSource {
   /** for messages */
@@ -13,4 +15,21 @@ export interface FileTree {
   readonly name: string;
   /** null when there is no such file */
   open(path: string): Promise<ByteSource | null>;
+}
+
+/** A file held in memory. `read` returns views on `bytes`, not copies. */
+export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
+  return {
+    name,
+    size: bytes.length,
+    async read(begin, end) {
+      if (!(begin >= 0 && begin <= end && end <= bytes.length)) {
+        throw new AppError(
+          'BAD_FILE',
+          `${name} ends at byte ${bytes.length}, bytes ${begin}–${end} were asked`,
+        );
+      }
+      return bytes.subarray(begin, end);
+    },
+  };
 }
