@@ -1,111 +1,110 @@
 import * as Comlink from 'comlink';
+import { orAborted } from './async';
 import { AppError, type ErrorCode } from './errors';
 
-/** What crosses the seam for a thrown error: Comlink alone keeps only name, message and stack. */
-interface WireError {
+interface SerializedError {
   readonly name: string;
   readonly message: string;
-  readonly stack: string | undefined;
+  readonly stack?: string | undefined;
   readonly code?: ErrorCode;
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
 const thrown = Comlink.transferHandlers.get('throw')!;
+
+/** Replaces Comlink's own handler: AppError and AbortError arrive as what they were, everything else as Error. */
 Comlink.transferHandlers.set('throw', {
   canHandle: thrown.canHandle,
   serialize(marked: unknown) {
-    const { value } = marked as { value: unknown };
-    const { name, message, stack } = value instanceof Error ? value : new Error(String(value));
-    const wire: WireError = {
-      name,
-      message,
-      stack,
-      ...(value instanceof AppError && { code: value.code, details: value.details }),
-    };
-    return [wire, []];
+    // What Comlink hands to this handler is always its own marked record {value: what was thrown}.
+    const error = (marked as { readonly value: unknown }).value;
+    const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+    const typed = error instanceof AppError ? { code: error.code, details: error.details } : {};
+    return [{ name, message, stack, ...typed } satisfies SerializedError, []];
   },
-  deserialize(wire: WireError) {
-    if (wire.name === 'AbortError') throw new DOMException(wire.message, 'AbortError');
-    const error = wire.code ? new AppError(wire.code, wire.message, wire.details) : new Error(wire.message);
-    throw Object.assign(error, { stack: wire.stack });
+  deserialize(error: SerializedError): never {
+    if (error.name === 'AbortError') throw new DOMException(error.message, 'AbortError');
+    const { code, message, stack } = error;
+    const rebuilt = code ? new AppError(code, message, error.details) : new Error(message);
+    if (!code) rebuilt.name = error.name;
+    throw Object.assign(rebuilt, { stack });
   },
-} as Comlink.TransferHandler<unknown, WireError>);
+} satisfies Comlink.TransferHandler<unknown, SerializedError>);
 
 /**
- * How a job is told to end early. `cancel`: drop everything, nobody waits for a result. `finish`: stop at the next
- * network call, keep what there is and yield it as the result.
+ * A job yields events in order. `signal` fires as soon as the caller cancels, also in the middle of a step; the job
+ * looks at it between steps and ends, by returning (after a last event, if there is something to keep) or by throwing.
  */
-export interface JobSignals {
-  readonly cancel: AbortSignal;
-  readonly finish: AbortSignal;
-}
+export type Job<E> = (signal: AbortSignal) => AsyncGenerator<E, void>;
 
-/** Worker side: one request in, one ordered stream of events out. */
-export type Job<E> = (signals: JobSignals) => AsyncGenerator<E, void>;
-
+/** The far end of a running job. The only thing that crosses the seam by proxy. */
 export interface JobPort<E> {
   next(): Promise<IteratorResult<E, void>>;
+  /** Aborts the job's signal. The job winds down at its next check; what it still yields is there for `next`. */
   cancel(): Promise<void>;
-  finish(): void;
+  /** Aborts the job's signal, discards what it still yields and waits until its cleanup has run. */
+  close(): Promise<void>;
 }
 
+/** What an API method that starts a job returns on the worker's side. */
+export type StartedJob<E> = JobPort<E> & Comlink.ProxyMarked;
+
 /**
- * Worker side: start a job and hand its port to the main thread.
+ * Worker side: run a job behind a port.
  *
- * @param transferables  buffers of an event to move instead of copy
+ * @param transferables what to move instead of copy with an event: pixel buffers, bitmaps
  */
 export function startJob<E>(
   run: Job<E>,
   transferables: (event: E) => Transferable[] = () => [],
-): JobPort<E> & Comlink.ProxyMarked {
-  const cancel = new AbortController();
-  const finish = new AbortController();
-  const events = run({ cancel: cancel.signal, finish: finish.signal });
+): StartedJob<E> {
+  const abort = new AbortController();
+  const events = run(abort.signal);
+  const cancel = async (): Promise<void> => abort.abort(new DOMException('cancelled', 'AbortError'));
   return Comlink.proxy({
     async next() {
       const result = await events.next();
       return result.done ? result : Comlink.transfer(result, transferables(result.value));
     },
-    async cancel() {
-      cancel.abort(new DOMException('cancelled', 'AbortError'));
+    cancel,
+    async close() {
+      await cancel();
+      // What the job throws on its way out belongs to the pending `next`; nobody waits for it here.
       await events.return().catch(() => {});
-    },
-    finish() {
-      finish.abort();
     },
   });
 }
 
 /**
- * Main side: yield a job's events in order. Aborting `signals.cancel` or leaving the loop cancels the job; aborting
- * `signals.finish` asks it to end early with a result.
+ * Main side: the events of a job, in order. Aborting `signal` cancels the job: what it yields while winding down (a
+ * partial result) is still delivered, then AbortError is thrown. Leaving the loop closes the job. Either way the loop
+ * ends only after the job's cleanup has run, or at once when the worker is lost.
  *
- * @param lost  rejects when the worker is gone
- * @throws AbortError after cancel, whatever the job throws, or what `lost` rejects with
+ * @param starting what the remote API method returned
+ * @param lost aborts with AppError WORKER_LOST when the worker dies (`Connection.lost`)
+ * @throws AbortError when `signal` aborted; AppError WORKER_LOST; whatever the job throws
  */
 export async function* follow<E>(
-  starting: Promise<Comlink.Remote<JobPort<E>>>,
-  signals: JobSignals,
-  lost: Promise<never>,
+  starting: PromiseLike<Comlink.Remote<JobPort<E>>>,
+  signal: AbortSignal,
+  lost: AbortSignal,
 ): AsyncGenerator<E, void> {
-  const port = await Promise.race([starting, lost]);
-  const cancel = (): void => void port.cancel();
-  const finish = (): void => void port.finish();
-  signals.cancel.addEventListener('abort', cancel);
-  signals.finish.addEventListener('abort', finish);
-  if (signals.cancel.aborted) cancel();
-  if (signals.finish.aborted) finish();
+  const port = await orAborted(starting, lost);
+  const cancel = (): void => void orAborted(port.cancel(), lost).catch(() => {});
+  signal.addEventListener('abort', cancel);
+  if (signal.aborted) cancel();
   try {
     for (;;) {
-      const result = (await Promise.race([port.next(), lost])) as IteratorResult<E, void>;
+      // Comlink types results as Remote<…>; an event is plain data, which it passes through as is.
+      const next = port.next() as Promise<IteratorResult<E, void>>;
+      const result = await orAborted(next, lost);
       if (result.done) break;
       yield result.value;
     }
-    signals.cancel.throwIfAborted();
+    signal.throwIfAborted();
   } finally {
-    signals.cancel.removeEventListener('abort', cancel);
-    signals.finish.removeEventListener('abort', finish);
-    await Promise.race([port.cancel(), lost]).catch(() => {});
+    signal.removeEventListener('abort', cancel);
+    await orAborted(port.close(), lost).catch(() => {});
     port[Comlink.releaseProxy]();
   }
 }
