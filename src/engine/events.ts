@@ -40,8 +40,6 @@ export interface EditResult {
   readonly reconstruction: ImageRef;
   /** the soft mask that was used at model resolution, stored (white = edited); null for methods without one */
   readonly mask: ImageRef | null;
-  /** the source square through the autoencoder and back, stored: what "unchanged" looks like to the model (formats/stitch.ts) */
-  readonly reconstruction?: ImageRef | null;
   /** steps done; fewer than asked when stopped */
   readonly steps: number;
   readonly stopped: boolean;
