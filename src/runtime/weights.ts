@@ -1,0 +1,190 @@
+import type { ConstantData, DType, Shape } from '../onnx/graph';
+import { memoizePromise } from '../util/async';
+import { AppError } from '../util/errors';
+import type { NdArray } from '../util/nd-array';
+import type { Backend } from './backend';
+import { DeviceTensor, toRaw } from './tensor';
+
+/** Where weights come from, e.g. a safetensors file: names are diffusers state-dict keys. May be asked for a name again. */
+export interface WeightSource {
+  readonly shapes: ReadonlyMap<string, Shape>;
+  load(name: string): Promise<NdArray>;
+}
+
+export interface WeightStoreOptions {
+  /** storage; float16 halves memory and needs `shader-f16` on WebGPU. Default float32 */
+  readonly dtype?: 'float32' | 'float16';
+  /** for messages, e.g. 'unet' */
+  readonly label?: string;
+}
+
+/**
+ * The weights of one component (or, as an overlay, what a concept changes in them), one copy each, shared by every
+ * program that is fed them. Loaded on first use.
+ */
+export class WeightStore {
+  readonly backend: Backend;
+  readonly dtype: 'float32' | 'float16';
+  readonly label: string;
+  readonly #source: WeightSource;
+  readonly #base: WeightStore | null;
+  readonly #load: (name: string) => Promise<DeviceTensor>;
+  readonly #resident = new Map<string, DeviceTensor>();
+  readonly #spares = new Map<string, DeviceTensor>();
+  /** name → programs that hold a copy as a constant */
+  readonly #baked = new Map<string, number>();
+
+  constructor(
+    backend: Backend,
+    source: WeightSource,
+    { dtype = 'float32', label = 'model' }: WeightStoreOptions = {},
+    base: WeightStore | null = null,
+  ) {
+    this.backend = backend;
+    this.dtype = dtype;
+    this.label = label;
+    this.#source = source;
+    this.#base = base;
+    this.#load = memoizePromise((name) => this.#upload(name));
+  }
+
+  /**
+   * A view in which the names of `delta` are replaced and all others are this store's own tensors.
+   *
+   * @throws AppError MISSING_WEIGHT, SHAPE when a name or shape is not of this store
+   */
+  overlay(delta: WeightSource, label = `${this.label} overlay`): WeightStore {
+    for (const [name, shape] of delta.shapes) {
+      const known = this.shape(name);
+      if (known.join() !== shape.join()) {
+        throw new AppError('SHAPE', `${label} gives ${name} as [${shape}], ${this.label} has [${known}]`, {
+          name,
+        });
+      }
+    }
+    return new WeightStore(this.backend, delta, { dtype: this.dtype, label }, this);
+  }
+
+  /** An overlay that starts as a copy of the named weights: what training changes while the base stays. */
+  fork(names: Iterable<string>, label = `${this.label} copy`): WeightStore {
+    const shapes = new Map([...names].map((name) => [name, this.shape(name)]));
+    return this.overlay({ shapes, load: (name) => this.read(name) }, label);
+  }
+
+  /** True when the weight is this store's own, not its base's. */
+  owns(name: string): boolean {
+    return this.#source.shapes.has(name);
+  }
+
+  /** Names that differ from the store beneath; all of them for a store that is no overlay. */
+  get names(): Iterable<string> {
+    return this.#source.shapes.keys();
+  }
+
+  get isOverlay(): boolean {
+    return this.#base !== null;
+  }
+
+  /** @throws AppError MISSING_WEIGHT */
+  shape(name: string): Shape {
+    const store = this.owner(name);
+    return store.#source.shapes.get(name)!;
+  }
+
+  /** The weight where networks run. @throws AppError MISSING_WEIGHT, OUT_OF_MEMORY, DEVICE_LOST */
+  async tensor(name: string): Promise<DeviceTensor> {
+    const store = this.owner(name);
+    return store.#resident.get(name) ?? store.#load(name);
+  }
+
+  /** A copy on the host. @throws AppError MISSING_WEIGHT, DEVICE_LOST */
+  async read(name: string): Promise<NdArray> {
+    const store = this.owner(name);
+    return store.#resident.get(name)?.read() ?? store.#source.load(name);
+  }
+
+  /** Change a weight of this store; every program that is fed it sees the new values. @throws AppError as `#changeable` */
+  async update(name: string, value: NdArray): Promise<void> {
+    this.#changeable(name);
+    await (await this.tensor(name)).write(value);
+  }
+
+  /**
+   * A second tensor beside the weight, for an optimiser graph to write the next values into (one buffer cannot be read
+   * and written in one run). `swap` makes it the weight.
+   */
+  async spare(name: string): Promise<DeviceTensor> {
+    this.#changeable(name);
+    const known = this.#spares.get(name);
+    if (known) return known;
+    const { shape, dtype } = await this.tensor(name);
+    const tensor = await DeviceTensor.create(this.backend, { shape, dtype }, `${name} spare`, 'weights');
+    this.#spares.set(name, tensor);
+    return tensor;
+  }
+
+  /** Exchange a weight and its spare. @throws AppError GRAPH when it has none */
+  swap(name: string): void {
+    this.#changeable(name);
+    const next = this.#spares.get(name);
+    const now = this.#resident.get(name);
+    if (!next || !now) throw new AppError('GRAPH', `${this.label} has no spare for ${name}`, { name });
+    this.#resident.set(name, next);
+    this.#spares.set(name, now);
+  }
+
+  /** Raw data for a program to keep as constants; those weights can no longer change until `unbake`. */
+  async bake(name: string): Promise<ConstantData> {
+    const store = this.owner(name);
+    const raw = toRaw(await this.read(name), store.dtype);
+    store.#baked.set(name, (store.#baked.get(name) ?? 0) + 1);
+    return raw;
+  }
+
+  unbake(name: string): void {
+    const store = this.owner(name);
+    store.#baked.set(name, store.#baked.get(name)! - 1);
+  }
+
+  /** Bytes resident for this store alone. */
+  get bytes(): number {
+    return [...this.#resident.values(), ...this.#spares.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  dispose(): void {
+    for (const tensor of [...this.#resident.values(), ...this.#spares.values()]) tensor.dispose();
+    this.#resident.clear();
+    this.#spares.clear();
+  }
+
+  /** The store that holds the weight: this one or one beneath it. @throws AppError MISSING_WEIGHT */
+  owner(name: string): WeightStore {
+    if (this.owns(name)) return this;
+    if (this.#base) return this.#base.owner(name);
+    throw new AppError('MISSING_WEIGHT', `${this.label} has no weight called ${name}`, { name });
+  }
+
+  #changeable(name: string): void {
+    if (!this.owns(name)) {
+      throw new AppError(
+        'GRAPH',
+        `${name} belongs to the store beneath ${this.label}; fork it to change it`,
+        { name },
+      );
+    }
+    if (this.#baked.get(name)) {
+      throw new AppError('GRAPH', `${name} is a constant of a compiled program; compile it as not frozen`, {
+        name,
+      });
+    }
+  }
+
+  async #upload(name: string): Promise<DeviceTensor> {
+    const array = await this.#source.load(name);
+    const spec = { shape: this.shape(name), dtype: this.dtype satisfies DType };
+    const tensor = await DeviceTensor.create(this.backend, spec, name, 'weights');
+    await tensor.write(array);
+    this.#resident.set(name, tensor);
+    return tensor;
+  }
+}
