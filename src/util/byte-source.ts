@@ -23,13 +23,14 @@ export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
     name,
     size: bytes.length,
     async read(begin, end) {
-      if (!(begin >= 0 && begin <= end && end <= bytes.length)) {
-        throw new AppError(
-          'BAD_FILE',
-          `${name} ends at byte ${bytes.length}, bytes ${begin}–${end} were asked`,
-        );
-      }
+      checkRange(name, bytes.length, begin, end);
       return bytes.subarray(begin, end);
     },
   };
+}
+
+/** Guard of every `read`. @throws AppError BAD_FILE when [begin, end) does not lie in a file of `size` bytes */
+export function checkRange(name: string, size: number, begin: number, end: number): void {
+  if (begin >= 0 && begin <= end && end <= size) return;
+  throw new AppError('BAD_FILE', `${name} ends at byte ${size}, asked for ${begin} to ${end}`);
 }
