@@ -1,4 +1,4 @@
-import type { Shape, Value } from '../onnx/graph';
+import type { DType, Graph, Shape, Value } from '../onnx/graph';
 
 /** Where a weight comes from: state-dict key and shape → Value. Adapters (LoRA, deltas) wrap one Params in another. */
 export type Params = (name: string, shape: Shape) => Value;
@@ -7,3 +7,23 @@ export type Params = (name: string, shape: Shape) => Value;
 export type Tap = (name: string, value: Value) => Value;
 
 export const noTap: Tap = (_, value) => value;
+
+/** Every weight is an input of the graph under its own name. */
+export const fromInputs =
+  (g: Graph, dtype: DType = 'float32'): Params =>
+  (name, shape) =>
+    g.weight(name, shape, dtype);
+
+/** Choices that are not part of a model's config. */
+export interface BuildOptions {
+  readonly tap?: Tap;
+  /** dtype of activations; float16 keeps norm statistics and softmax in float32. Inputs and outputs stay float32. Default float32. */
+  readonly dtype?: 'float32' | 'float16';
+}
+
+/** What every layer function needs: the graph it appends to, where weights come from, who watches. */
+export interface Net {
+  readonly g: Graph;
+  readonly params: Params;
+  readonly tap: Tap;
+}

@@ -32,6 +32,12 @@ export interface Constant {
   readonly data: ConstantData;
 }
 
+/** Stands for an optional input that is left out (ONNX writes an empty name). */
+export const absent: Value = { name: '', shape: [], dtype: 'float32' };
+
+/** Constants up to this many elements are shared when equal: the same shape, axis or epsilon is asked for again and again. */
+const SHARED_CONSTANT_SIZE = 64;
+
 /** Append-only SSA graph with static shapes: every op appends one node and returns its output(s). */
 export class Graph {
   readonly nodes: Node[] = [];
@@ -40,6 +46,7 @@ export class Graph {
   /** named by state-dict key, bound from the WeightStore; one entry per key */
   readonly weights = new Map<string, Value>();
   readonly constants = new Map<string, Constant>();
+  readonly #shared = new Map<string, Value>();
   #count = 0;
 
   feed(name: string, shape: Shape, dtype: DType = 'float32'): Value {
@@ -63,7 +70,11 @@ export class Graph {
     if (data.length !== sizeOf(shape)) {
       throw new AppError('SHAPE', `${data.length} values do not fill a constant of shape [${shape}]`);
     }
+    const key = data.length > SHARED_CONSTANT_SIZE ? '' : `${dtype}[${shape}]${[...data].map(exact)}`;
+    const shared = this.#shared.get(key);
+    if (shared) return shared;
     const value = { name: `c${this.#count++}`, shape, dtype };
+    if (key) this.#shared.set(key, value);
     this.constants.set(value.name, {
       value,
       data: Array.isArray(data) ? pack(data, dtype) : (data as ConstantData),
@@ -89,6 +100,9 @@ export class Graph {
     return values;
   }
 }
+
+/** Text that tells -0 from 0. */
+const exact = (v: number | bigint): string => (Object.is(v, -0) ? '-0' : String(v));
 
 function pack(data: readonly number[], dtype: DType): ConstantData {
   switch (dtype) {

@@ -1,0 +1,99 @@
+/** Functions made of ops. They are no nodes of their own, so they need no gradient rule. Float16 inputs get float32 statistics and softmax. */
+import type { Graph, Shape, Value } from './graph';
+import { expand, reshape, split, swapLast, transpose } from './movement';
+import * as op from './ops';
+
+/** x·σ(x). ORT fuses the two nodes into one on every backend. */
+export const silu = (g: Graph, x: Value): Value => op.mul(g, x, op.sigmoid(g, x));
+
+/** x·σ(1.702x), OpenAI CLIP's activation. */
+export const quickGelu = (g: Graph, x: Value): Value =>
+  op.mul(g, x, op.sigmoid(g, op.mul(g, x, op.scalar(g, 1.702, x.dtype))));
+
+/** a·gelu(b) of the two halves of the last axis, with the exact (erf) gelu. */
+export function geglu(g: Graph, x: Value): Value {
+  const half = x.shape.at(-1)! / 2;
+  const [a, b] = split(g, x, [half, half], -1);
+  return op.mul(g, a!, op.gelu(g, b!));
+}
+
+/** Layer norm over the last axis with affine weight and bias [D]; computed in float32, returned in x's dtype. */
+export function layerNorm(g: Graph, x: Value, weight: Value, bias: Value, eps: number): Value {
+  const [x32, w32, b32] = [x, weight, bias].map((v) => op.cast(g, v, 'float32'));
+  return op.cast(g, op.layerNormalization(g, x32!, w32!, b32, eps)[0], x.dtype);
+}
+
+/**
+ * Group norm of x [B,C,...] with affine weight and bias [C]; computed in float32, returned in x's dtype.
+ *
+ * ONNX GroupNormalization has no GPU kernel. LayerNormalization over each group's elements is the most exact of the
+ * forms that have one (1e-6 against 5e-6 with mean 100, σ 1), the fastest on the CPU, and hands out the statistics that
+ * its gradient needs.
+ */
+export function groupNorm(
+  g: Graph,
+  x: Value,
+  weight: Value,
+  bias: Value,
+  groups: number,
+  eps: number,
+): Value {
+  const [batch, channels, ...spatial] = x.shape as readonly [number, number, ...number[]];
+  const perGroup = spatial.reduce((a, b) => a * b, channels / groups);
+  const ones = expand(g, op.scalar(g, 1), [perGroup]);
+  const rows = reshape(g, op.cast(g, x, 'float32'), [batch * groups, perGroup]);
+  const normed = reshape(g, op.layerNormalization(g, rows, ones, undefined, eps)[0], x.shape);
+  const perChannel = (v: Value): Value =>
+    reshape(g, op.cast(g, v, 'float32'), [1, channels, ...spatial.map(() => 1)]);
+  const y = op.add(g, op.mul(g, normed, perChannel(weight)), perChannel(bias));
+  return op.cast(g, y, x.dtype);
+}
+
+export interface AttentionOptions {
+  readonly batch: number;
+  readonly heads: number;
+  /** added to the scores, broadcast to [B,N,Nq,Nk]; float32 */
+  readonly mask?: Value;
+  /** also multiply queries with keys in float32 (SD2.1-768 overflows in float16) */
+  readonly upcast?: boolean;
+  /** sees, and may replace, the probabilities [B,N,Nq,Nk] */
+  readonly onProbs?: (probs: Value) => Value;
+}
+
+/**
+ * softmax(q·kᵀ/√d + mask)·v per head.
+ *
+ * @param q  [B·Nq, C], heads folded into C   @param k,v  [B·Nk, C]
+ * @returns  [B·Nq, C]
+ * @see Vaswani et al. 2017, arXiv:1706.03762, eq. (1)
+ */
+export function attention(g: Graph, q: Value, k: Value, v: Value, options: AttentionOptions): Value {
+  const { batch, heads, mask, upcast = false, onProbs } = options;
+  const width = q.shape[1]! / heads;
+  const dtype = q.dtype;
+  const byHead = (x: Value): Value =>
+    transpose(g, reshape(g, x, [batch, x.shape[0]! / batch, heads, x.shape[1]! / heads]), [0, 2, 1, 3]);
+  const scored = (x: Value): Value => (upcast ? op.cast(g, x, 'float32') : x);
+  // Scale q, not the scores: fewer elements. kᵀ as a transpose of its own fuses into the product on the CPU.
+  const query = scored(op.mul(g, byHead(q), op.scalar(g, 1 / Math.sqrt(width), dtype)));
+  const product = op.matMul(g, query, swapLast(g, scored(byHead(k))));
+  const scores = op.cast(g, product, 'float32');
+  const probs = op.softmax(g, mask ? op.add(g, scores, mask) : scores);
+  const seen = op.cast(g, onProbs ? onProbs(probs) : probs, dtype);
+  return unfold(g, op.matMul(g, seen, byHead(v)), [q.shape[0]!, v.shape[1]!]);
+}
+
+/** [B,N,L,d] → [B·L, N·d] */
+const unfold = (g: Graph, x: Value, shape: Shape): Value => reshape(g, transpose(g, x, [0, 2, 1, 3]), shape);
+
+/** [B,C,h,w] → [B·h·w, C] */
+export function toTokens(g: Graph, x: Value): Value {
+  const [batch, channels, h, w] = x.shape as readonly [number, number, number, number];
+  return reshape(g, transpose(g, x, [0, 2, 3, 1]), [batch * h * w, channels]);
+}
+
+/** [B·h·w, C] → [B,C,h,w], where `like` gives B, h and w */
+export function fromTokens(g: Graph, x: Value, like: Shape): Value {
+  const [batch, , h, w] = like as readonly [number, number, number, number];
+  return transpose(g, reshape(g, x, [batch, h, w, x.shape[1]!]), [0, 3, 1, 2]);
+}

@@ -1,0 +1,91 @@
+import { openSafetensors } from '../../src/formats/safetensors';
+import type { Graph, Value } from '../../src/onnx/graph';
+import { AppError } from '../../src/util/errors';
+import type { NdArray } from '../../src/util/nd-array';
+import { type Reference, recognise } from './components';
+
+/** One compared quantity. */
+export interface ParityLine {
+  readonly file: string;
+  /** name of the reference tensor, e.g. 'out.sample' */
+  readonly quantity: string;
+  /** max|ours - reference| / max|reference|; null when it could not be computed */
+  readonly relErr: number | null;
+  readonly ok: boolean;
+  /** why relErr is null */
+  readonly error?: string;
+}
+
+/** Runs a graph on some backend: data for all feeds and (at least) all needed weights by name → the outputs' data, in order. */
+export type RunGraph = (
+  g: Graph,
+  outputs: readonly Value[],
+  feeds: ReadonlyMap<string, Float32Array>,
+  weights: ReadonlyMap<string, Float32Array>,
+) => Promise<readonly Float32Array[]>;
+
+/** Largest relative error of a float32 forward. */
+export const FORWARD_TOLERANCE = 1e-4;
+
+/**
+ * Compare our graphs with the reference tensors of one `tiny_*.safetensors` file (weights `w.*`, inputs `in.*`, outputs
+ * `out.*`, `config` in the metadata). Needs no DOM and no Node.
+ *
+ * @throws AppError BAD_FILE | UNSUPPORTED_MODEL | MISSING_WEIGHT when nothing can be compared
+ */
+export async function parity(file: string, bytes: Uint8Array, run: RunGraph): Promise<ParityLine[]> {
+  const reference = await readReference(file, bytes);
+  const { g, outputs, feeds, weights } = recognise(reference);
+  const quantities = [...reference.outputs.keys()];
+  const built = quantities.filter((name) => outputs.has(name));
+  const results = await run(
+    g,
+    built.map((name) => outputs.get(name)!),
+    feeds,
+    weights,
+  );
+  return quantities.map((quantity) => {
+    const result = results[built.indexOf(quantity)];
+    if (!result) return { file, quantity, relErr: null, ok: false, error: 'no graph computes this quantity' };
+    const relErr = relativeError(result, reference.outputs.get(quantity)!.data);
+    return { file, quantity, relErr, ok: relErr <= FORWARD_TOLERANCE };
+  });
+}
+
+/** max|a-b| / max|b|; NaN counts as infinite. */
+export function relativeError(ours: Float32Array, reference: Float32Array): number {
+  if (ours.length !== reference.length) return Number.POSITIVE_INFINITY;
+  let error = 0;
+  let size = 0;
+  for (let i = 0; i < ours.length; i++) {
+    const difference = Math.abs(ours[i]! - reference[i]!);
+    error = Math.max(error, Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference);
+    size = Math.max(size, Math.abs(reference[i]!));
+  }
+  return size === 0 ? error : error / size;
+}
+
+async function readReference(file: string, bytes: Uint8Array): Promise<Reference> {
+  const source = {
+    name: file,
+    size: bytes.length,
+    read: async (begin: number, end: number) => bytes.subarray(begin, end),
+  };
+  const { metadata, tensors, readFloat32 } = await openSafetensors(source);
+  const group = async (prefix: string): Promise<Map<string, NdArray>> => {
+    const names = [...tensors.keys()].filter((name) => name.startsWith(prefix));
+    return new Map(
+      await Promise.all(
+        names.map(async (name) => [name.slice(prefix.length), await readFloat32(name)] as const),
+      ),
+    );
+  };
+  const outputs = await group('out.');
+  if (outputs.size === 0) throw new AppError('BAD_FILE', `${file} holds no reference outputs (out.*)`);
+  return {
+    metadata,
+    weights: await group('w.'),
+    inputs: await group('in.'),
+    outputs: new Map([...outputs].map(([name, value]) => [`out.${name}`, value])),
+  };
+}
