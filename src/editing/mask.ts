@@ -1,4 +1,4 @@
-import { ndArray, type NdArray } from '../util/nd-array';
+import { type NdArray, ndArray } from '../util/nd-array';
 
 /**
  * Mean of cross-attention maps of the subject word, accumulated over network calls, as the soft subject mask of

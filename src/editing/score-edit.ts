@@ -13,8 +13,8 @@ export interface EditInputs {
   readonly personalised: PredictNoise;
   /** ε̂ of the pre-trained model (ε_φ0); the same function when there is no concept */
   readonly frozen: PredictNoise;
-  /** cross-attention map [h',w'] of the subject in the source prompt at (x_t, t), by the frozen model */
-  readonly attend: ((x: NdArray, t: number) => Promise<NdArray>) | null;
+  /** cross-attention map [h',w'] of the subject at the latest evaluation of `frozen`; null: no subject is known */
+  readonly subjectMap: (() => NdArray) | null;
   readonly contexts: { readonly source: NdArray; readonly target: NdArray; readonly empty: NdArray };
   /** painted mask [1,1,h,w] in [0,1], 1 = edit; takes the place of the automatic one */
   readonly paintedMask: NdArray | null;
@@ -39,6 +39,7 @@ export interface EditStep {
  * Edit a latent by score distillation: θ ← θ − stepSize · M · (ε̂_φ(θ_t; y_target) − reference), with the same t and ε
  * in both branches (SDS, DDS, DDS-S, DDS-SM: METHOD.md B3, B4, E1, E10). No gradient runs through a network.
  *
+ * @param halted  asked before every network call; when true the generator ends with the latest whole step
  * @throws AppError NUMERIC when a prediction is not finite
  * @see Hertz et al. 2023, "Delta Denoising Score", arXiv:2304.07090
  */
@@ -46,44 +47,67 @@ export async function* scoreEdit(
   inputs: EditInputs,
   method: EditMethod,
   options: EditOptions,
-): AsyncGenerator<EditStep, NdArray> {
+  halted: () => boolean = () => false,
+): AsyncGenerator<EditStep, void> {
   const { source, contexts, schedule, rng } = inputs;
-  const { steps, guidanceScale } = options;
+  const { steps, guidanceScale, tMin, tMax } = options;
   const [, , h, w] = source.shape as [number, number, number, number];
-  const automatic = method.subjectMask && !inputs.paintedMask && inputs.attend ? new SubjectMask() : null;
+  const frozen = haltable(inputs.frozen, halted);
+  const personalised = haltable(inputs.personalised, halted);
+  const automatic = method.subjectMask && !inputs.paintedMask && inputs.subjectMap ? new SubjectMask() : null;
+  const observe = (): void => automatic?.add(inputs.subjectMap!());
   let latent = source;
 
-  if (automatic) {
-    for (let i = 0; i < options.maskSteps; i++) {
-      const t = Math.floor(options.tMin + ((i + 0.5) / options.maskSteps) * (options.tMax - options.tMin));
-      automatic.add(await inputs.attend!(addNoise(schedule, source, noiseLike(source, rng), t), t));
+  try {
+    for (let i = 0; automatic && i < options.maskSteps; i++) {
+      const t = Math.floor(tMin + ((i + 0.5) / options.maskSteps) * (tMax - tMin));
+      await frozen(addNoise(schedule, source, noiseLike(source, rng), t), t, contexts.source);
+      observe();
     }
+    for (let index = 0; index < steps; index++) {
+      const t = rng.randint(tMin, tMax, 1)[0]!;
+      const noise = noiseLike(source, rng);
+      const noised = addNoise(schedule, latent, noise, t);
+      const target = await guided(personalised, noised, t, contexts.empty, contexts.target, guidanceScale);
+      let reference = noise;
+      if (method.reference !== 'noise') {
+        const predict = method.reference === 'frozen' ? frozen : personalised;
+        const noisedSource = addNoise(schedule, source, noise, t);
+        reference = await guided(predict, noisedSource, t, contexts.empty, contexts.source, guidanceScale);
+        observe();
+      }
+      const mask = inputs.paintedMask ?? (automatic ? automatic.at(h, w, options.maskPower) : null);
+      const direction = masked(sub(target, reference), mask);
+      if (!isFiniteArray(direction)) {
+        throw new AppError('NUMERIC', `step ${index + 1} of ${steps} gave numbers that are not finite`, {
+          t,
+        });
+      }
+      latent = axpby(1, latent, -options.stepSize, direction);
+      yield { index, total: steps, timestep: t, latent, mask, directionRms: rms(direction) };
+    }
+  } catch (error) {
+    if (error !== HALTED) throw error;
   }
-  for (let index = 0; index < steps; index++) {
-    const t = rng.randint(options.tMin, options.tMax, 1)[0]!;
-    const noise = noiseLike(source, rng);
-    const noised = addNoise(schedule, latent, noise, t);
-    const target = await guided(inputs.personalised, noised, t, contexts.empty, contexts.target, guidanceScale);
-    let reference = noise;
-    if (method.reference !== 'noise') {
-      const noisedSource = addNoise(schedule, source, noise, t);
-      const predict = method.reference === 'frozen' ? inputs.frozen : inputs.personalised;
-      reference = await guided(predict, noisedSource, t, contexts.empty, contexts.source, guidanceScale);
-      if (automatic) automatic.add(await inputs.attend!(noisedSource, t));
-    }
-    const mask = inputs.paintedMask ?? (automatic?.empty === false ? automatic.at(h, w, options.maskPower) : null);
-    const direction = masked(sub(target, reference), mask);
-    if (!isFiniteArray(direction)) {
-      throw new AppError('NUMERIC', `step ${index + 1} of ${steps} gave numbers that are not finite`, { index, t });
-    }
-    latent = axpby(1, latent, -options.stepSize, direction);
-    const directionRms = Math.sqrt(direction.data.reduce((s, v) => s + v * v, 0) / direction.data.length);
-    yield { index, total: steps, timestep: t, latent, mask, directionRms };
-  }
-  return latent;
 }
 
-const noiseLike = (x: NdArray, rng: TorchRng): NdArray => ({ data: rng.randn(sizeOf(x.shape)), shape: x.shape });
+const HALTED = Symbol('halted');
+
+/** The same predictor, which throws HALTED instead of starting a call once that is asked for. */
+function haltable(predict: PredictNoise, halted: () => boolean): PredictNoise {
+  const guarded = async (...args: Parameters<PredictNoise>): Promise<NdArray> => {
+    if (halted()) throw HALTED;
+    return predict(...args);
+  };
+  return Object.assign(guarded, { batched: predict.batched ?? false });
+}
+
+const noiseLike = (x: NdArray, rng: TorchRng): NdArray => ({
+  data: rng.randn(sizeOf(x.shape)),
+  shape: x.shape,
+});
+
+const rms = ({ data }: NdArray): number => Math.sqrt(data.reduce((sum, v) => sum + v * v, 0) / data.length);
 
 /** x [1,C,h,w] × mask [1,1,h,w]. */
 function masked(x: NdArray, mask: NdArray | null): NdArray {
