@@ -1,12 +1,11 @@
 import { clientsClaim } from 'workbox-core';
-import type { WorkboxPlugin } from 'workbox-core/types';
+import type { RouteHandlerCallbackOptions, WorkboxPlugin } from 'workbox-core/types';
 import {
   addPlugins,
   cleanupOutdatedCaches,
   createHandlerBoundToURL,
   precacheAndRoute,
 } from 'workbox-precaching';
-import { createPartialResponse } from 'workbox-range-requests';
 import { NavigationRoute, registerRoute } from 'workbox-routing';
 import { CacheFirst, NetworkOnly } from 'workbox-strategies';
 import { responseHeaders } from '../src/response-headers';
@@ -47,6 +46,7 @@ cleanupOutdatedCaches();
 registerRoute(new NavigationRoute(createHandlerBoundToURL('index.html')));
 
 const FIRST_USE = 'first-use';
+const RANGE = /^bytes=(\d+)-(\d*)$/;
 /** address → key in the cache, which changes with the file's content */
 const keys = new Map(
   files
@@ -58,22 +58,46 @@ const keys = new Map(
       return [address, key.href];
     }),
 );
+const firstUse = new CacheFirst({
+  cacheName: FIRST_USE,
+  plugins: [{ cacheKeyWillBeUsed: async ({ request }) => keys.get(request.url) ?? request }, secured],
+});
+
+/** Files read in parts, by address: a model's tensors are hundreds of parts, and the cache would copy it for each. */
+const wholes = new Map<string, Promise<Blob>>();
+
+/** Answers a request for a range: a part cannot be cached, so the file is fetched and stored whole. */
+async function part({ event, request, url }: RouteHandlerCallbackOptions): Promise<Response> {
+  let whole = wholes.get(url.href);
+  if (!whole) {
+    whole = firstUse.handle({ event, request: new Request(url) }).then((response) => {
+      if (response.ok) return response.blob();
+      throw new Error(`${url.pathname}: the host answered ${response.status}`);
+    });
+    whole.catch(() => wholes.delete(url.href));
+    wholes.set(url.href, whole);
+  }
+  const blob = await whole;
+  const { size, type } = blob;
+  const [, first, last] = RANGE.exec(request.headers.get('range') ?? '') ?? [];
+  const begin = Number(first);
+  const end = last ? Math.min(Number(last) + 1, size) : size;
+  const headers = { ...responseHeaders, 'Content-Type': type };
+  if (begin >= end) {
+    return new Response(null, { status: 416, headers: { ...headers, 'Content-Range': `bytes */${size}` } });
+  }
+  return new Response(blob.slice(begin, end), {
+    status: 206,
+    headers: { ...headers, 'Content-Range': `bytes ${begin}-${end - 1}/${size}` },
+  });
+}
+
 registerRoute(
-  ({ url }) => keys.has(url.href),
-  new CacheFirst({
-    cacheName: FIRST_USE,
-    plugins: [
-      {
-        cacheKeyWillBeUsed: async ({ request }) => keys.get(request.url) ?? request,
-        // A part of a file cannot be cached: fetch it whole, answer with the part.
-        requestWillFetch: async ({ request }) => new Request(request.url),
-        handlerWillRespond: async ({ request, response }) =>
-          request.headers.has('range') && response.ok ? createPartialResponse(request, response) : response,
-      },
-      secured,
-    ],
-  }),
+  ({ url, request }) => keys.has(url.href) && RANGE.test(request.headers.get('range') ?? ''),
+  part,
 );
+registerRoute(({ url }) => keys.has(url.href), firstUse);
+
 self.addEventListener('activate', (event) => {
   const current = new Set(keys.values());
   const dropOutdated = async () => {
