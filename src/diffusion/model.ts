@@ -1,0 +1,130 @@
+import type { ClipTextConfig } from '../models/clip-config';
+import type { UNetConfig } from '../models/unet-config';
+import { type TinyVaeConfig, type VaeConfig, vaeFactor } from '../models/vae-config';
+import type { WeightStore } from '../runtime/weights';
+import { AppError } from '../util/errors';
+import type { NdArray } from '../util/nd-array';
+import { createAutoencoder } from './autoencoder';
+import { createDenoiser, type DenoiserOptions, type Prediction } from './denoiser';
+import { noisePredictor, type PredictNoise } from './guidance';
+import { LatentRgb } from './latent-rgb';
+import type { Schedule } from './schedule';
+import { createTextEncoder } from './text-encoder';
+import type { Tokenizer } from './tokenizer';
+
+/** A checkpoint's parts: configs as parsed, weights by state-dict key. */
+export interface ModelParts {
+  readonly unet: { readonly config: UNetConfig; readonly weights: WeightStore };
+  readonly vae: { readonly config: VaeConfig | TinyVaeConfig; readonly weights: WeightStore };
+  readonly textEncoder: { readonly config: ClipTextConfig; readonly weights: WeightStore };
+  readonly tokenizer: Tokenizer;
+  readonly schedule: Schedule;
+}
+
+/** A latent diffusion model that can encode, condition, predict and decode. One per checkpoint and precision. */
+export interface DiffusionModel {
+  readonly dtype: 'float32' | 'float16';
+  /** picture side, px */
+  readonly size: number;
+  /** [1,C,h,w] */
+  readonly latentShape: readonly [number, number, number, number];
+  readonly schedule: Schedule;
+  readonly tokenizer: Tokenizer;
+  readonly latentRgb: LatentRgb;
+  /** picture [1,3,H,W] in [-1,1] → latent [1,C,h,w] */
+  encode(picture: NdArray): Promise<NdArray>;
+  decode(latent: NdArray): Promise<NdArray>;
+  /** prompt → [1,L,D] */
+  embed(prompt: string): Promise<NdArray>;
+  /** ε̂(x, t, context) whatever the network was trained to output */
+  readonly predictNoise: PredictNoise;
+  /** ε̂ that also watches where a phrase of the prompt is attended to; null when the prompt does not contain it */
+  watch(prompt: string, phrase: string): WatchedPredictor | null;
+  dispose(): Promise<void>;
+}
+
+export interface WatchedPredictor {
+  readonly predictNoise: PredictNoise;
+  /** map [h',w'] of the latest evaluation, of its last row (in guidance: the conditional one) */
+  latestMap(): NdArray;
+}
+
+/**
+ * @param limits  bytes that a run may take in all and in one tensor
+ * @throws AppError TOO_BIG, UNSUPPORTED_MODEL
+ */
+export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']): DiffusionModel {
+  const { unet, vae, tokenizer, schedule } = parts;
+  const [height, width] = unet.config.sampleSize ?? [64, 64];
+  if (height !== width) {
+    throw new AppError(
+      'UNSUPPORTED_MODEL',
+      `the model works on ${height} × ${width} latents; only squares are edited`,
+      {
+        key: 'sample_size',
+      },
+    );
+  }
+  const tokens = tokenizer.modelMaxLength;
+  const size = width * vaeFactor(vae.config);
+  const denoiser = createDenoiser(unet.config, unet.weights, { height, width, tokens, limits });
+  const autoencoder = createAutoencoder(vae.config, vae.weights, size);
+  const text = createTextEncoder(parts.textEncoder.config, parts.textEncoder.weights, tokenizer);
+
+  const predictor = (tokenWeights: Float32Array | null, watch: (p: Prediction) => void): PredictNoise =>
+    noisePredictor(
+      Object.assign(
+        async (x: NdArray, t: number, context: NdArray) => {
+          const batch = x.shape[0]!;
+          const weights = tokenWeights && repeat(tokenWeights, batch);
+          const prediction = await denoiser.predict(x, t, context, weights ?? undefined);
+          watch(prediction);
+          return prediction.output;
+        },
+        { batched: denoiser.maxBatch >= 2 },
+      ),
+      schedule,
+    );
+
+  return {
+    dtype: unet.weights.dtype,
+    size,
+    latentShape: [1, unet.config.inChannels, height, width],
+    schedule,
+    tokenizer,
+    latentRgb: new LatentRgb(unet.config.inChannels),
+    encode: autoencoder.encode,
+    decode: autoencoder.decode,
+    embed: text.embed,
+    predictNoise: predictor(null, () => {}),
+    watch(prompt, phrase) {
+      const positions = tokenizer.tokenPositions(prompt, phrase);
+      if (positions.length === 0) return null;
+      const tokenWeights = new Float32Array(tokens);
+      for (const at of positions) tokenWeights[at] = 1 / positions.length;
+      let latest: NdArray | null = null;
+      const predictNoise = predictor(tokenWeights, ({ attention: { data, shape } }) => {
+        const [batch, , h, w] = shape as [number, number, number, number];
+        latest = { data: data.subarray((batch - 1) * h * w), shape: [h, w] };
+      });
+      return {
+        predictNoise,
+        latestMap() {
+          if (!latest) throw new AppError('GRAPH', 'no attention map before the first evaluation');
+          return latest;
+        },
+      };
+    },
+    async dispose() {
+      for (const part of [denoiser, autoencoder, text]) await part.dispose();
+      for (const { weights } of [unet, vae, parts.textEncoder]) weights.dispose();
+    },
+  };
+}
+
+/** A row [L] → [B,L]. */
+function repeat(row: Float32Array, batch: number): NdArray {
+  const data = new Float32Array(batch * row.length);
+  for (let i = 0; i < batch; i++) data.set(row, i * row.length);
+  return { data, shape: [batch, row.length] };
+}

@@ -1,0 +1,150 @@
+import type { DiffusionModel } from '../diffusion/model';
+import { type EditMethod, type EditOptions, editMethods } from '../editing/methods';
+import { checkOptions } from '../editing/options';
+import { type EditStep, scoreEdit } from '../editing/score-edit';
+import { cropSquare } from '../formats/crop';
+import { resize } from '../formats/resize';
+import { fromMask, fromTensor, toMask, toTensor } from '../formats/tensor';
+import { AppError } from '../util/errors';
+import type { NdArray } from '../util/nd-array';
+import { createTorchRng } from '../util/random';
+import type { EditEvent, EditRequest } from './events';
+import type { EngineHost } from './host';
+import { PreviewBudget } from './preview-budget';
+
+/**
+ * One edit from request to stored result. When the signal aborts, it ends at the next network call: with the latest
+ * whole step as its result, or by throwing if there is none yet.
+ *
+ * @param load  the model in the precision asked for; called again in float32 when half precision overflows
+ * @throws AppError BAD_REQUEST for a recipe that cannot run; NUMERIC when float32 overflows too
+ */
+export async function* editJob(
+  host: EngineHost,
+  load: (id: string, precision: 'best' | 'float32') => Promise<DiffusionModel>,
+  request: EditRequest,
+  signal: AbortSignal,
+): AsyncGenerator<EditEvent, void> {
+  const { recipe } = request;
+  const method = editMethods[recipe.method];
+  if (!method) throw new AppError('BAD_REQUEST', `there is no edit method called ${recipe.method}`);
+  const options = checkOptions(recipe.options, method.defaults);
+  yield { kind: 'stage', name: 'load' };
+  const started = performance.now();
+  const model = await load(recipe.model, 'best');
+  const loaded = performance.now() - started;
+  try {
+    yield* run(host, model, request, method, options, signal, loaded);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'NUMERIC' || model.dtype === 'float32') throw error;
+    const message = 'Half precision overflowed; running again in full precision (slower).';
+    yield { kind: 'notice', code: 'FP32_RETRY', message };
+    yield* run(host, await load(recipe.model, 'float32'), request, method, options, signal, loaded);
+  }
+}
+
+async function* run(
+  host: EngineHost,
+  model: DiffusionModel,
+  { recipe }: EditRequest,
+  method: EditMethod,
+  options: EditOptions,
+  signal: AbortSignal,
+  loadMs: number,
+): AsyncGenerator<EditEvent, void> {
+  const timings: Record<string, number> = { load: loadMs };
+  const timed = async <T>(name: string, work: Promise<T>): Promise<T> => {
+    const from = performance.now();
+    const value = await work;
+    timings[name] = (timings[name] ?? 0) + performance.now() - from;
+    signal.throwIfAborted();
+    return value;
+  };
+
+  yield { kind: 'stage', name: 'encode' };
+  const photo = await host.readImage(recipe.photo.id);
+  const picture = toTensor(await cropSquare(photo, recipe.square, model.size));
+  const source = await timed('encode', model.encode(picture));
+  const [sourceContext, targetContext, empty] = await timed(
+    'text',
+    Promise.all([recipe.sourcePrompt, recipe.targetPrompt, ''].map((prompt) => model.embed(prompt))),
+  );
+  const reconstructed = await timed('decode', model.decode(source));
+  const reconstruction = await host.writeImage(fromTensor(reconstructed), 'reconstruction');
+  model.latentRgb.fit(source, picture);
+  const watched =
+    method.subjectMask && recipe.subject ? model.watch(recipe.sourcePrompt, recipe.subject) : null;
+  const paintedMask = recipe.mask ? await latentMask(host, recipe.mask, recipe.square, model) : null;
+
+  yield { kind: 'stage', name: 'edit' };
+  const steps = scoreEdit(
+    {
+      source,
+      personalised: model.predictNoise,
+      frozen: watched?.predictNoise ?? model.predictNoise,
+      subjectMap: watched && (() => watched.latestMap()),
+      contexts: { source: sourceContext!, target: targetContext!, empty: empty! },
+      paintedMask,
+      schedule: model.schedule,
+      rng: createTorchRng(recipe.seed),
+    },
+    method,
+    options,
+    () => signal.aborted,
+  );
+  const budget = new PreviewBudget(timings.decode!);
+  const durations: number[] = [];
+  let last: EditStep | null = null;
+  for (;;) {
+    const from = performance.now();
+    const next = await steps.next();
+    if (next.done) break;
+    last = next.value;
+    durations.push(performance.now() - from);
+    budget.step(durations.at(-1)!);
+    const { index, total, directionRms, timestep } = last;
+    yield { kind: 'step', index, total, metrics: { directionRms, timestep } };
+    yield await preview(model, last, budget);
+  }
+
+  yield { kind: 'stage', name: 'decode' };
+  if (!last) throw signal.reason;
+  const done = last.index + 1;
+  const edited = fromTensor(await model.decode(last.latent));
+  const square = await host.writeImage(edited, 'edit');
+  const mask =
+    last.mask && (await host.writeImage(await resize(fromMask(last.mask), model.size, model.size), 'mask'));
+  timings.edit = durations.reduce((a, b) => a + b, 0);
+  timings.stepMedian = durations.toSorted((a, b) => a - b)[durations.length >> 1] ?? 0;
+  timings.previewShare = budget.spent;
+  const stopped = done < options.steps;
+  yield { kind: 'result', value: { recipe, square, reconstruction, mask, steps: done, stopped, timings } };
+}
+
+async function preview(
+  model: DiffusionModel,
+  { index, latent }: EditStep,
+  budget: PreviewBudget,
+): Promise<EditEvent> {
+  const from = performance.now();
+  if (budget.affordsDecode) {
+    const pixels = fromTensor(await model.decode(latent));
+    budget.decoded(performance.now() - from);
+    return { kind: 'preview', index, quality: 'decoded', pixels };
+  }
+  const pixels = model.latentRgb.apply(latent);
+  budget.preview(performance.now() - from);
+  return { kind: 'preview', index, quality: 'linear', pixels };
+}
+
+/** A painted mask over the whole photo → [1,1,h,w] at latent resolution, averaged. */
+async function latentMask(
+  host: EngineHost,
+  id: string,
+  square: EditRequest['recipe']['square'],
+  model: DiffusionModel,
+): Promise<NdArray> {
+  const [, , h, w] = model.latentShape;
+  const cut = await cropSquare(await host.readImage(id), square, model.size);
+  return toMask(await resize(cut, w, h, 'box'));
+}

@@ -1,0 +1,93 @@
+import type { DiffusionModel } from '../diffusion/model';
+import { editFields, editMethods } from '../editing/methods';
+import { memoizePromise, mutex } from '../util/async';
+import { type StartedJob, startJob } from '../util/rpc';
+import { editJob } from './edit-job';
+import type { EditEvent, EditRequest, EngineInfo, MethodInfo } from './events';
+import type { EngineHost } from './host';
+import { loadModel, readModelInfo } from './load-model';
+
+/** The API of the engine worker: one request in, one stream of events out. */
+export interface Engine {
+  /** What runs here, with the edit defaults that suit `model`. */
+  info(model?: string): Promise<EngineInfo>;
+  edit(request: EditRequest): StartedJob<EditEvent>;
+}
+
+/** The engine without the thread boundary: jobs are plain generators. For Node and tests. */
+export interface LocalEngine {
+  info(model?: string): Promise<EngineInfo>;
+  edit(request: EditRequest, signal: AbortSignal): AsyncGenerator<EditEvent, void>;
+  dispose(): Promise<void>;
+}
+
+export function createLocalEngine(host: EngineHost): LocalEngine {
+  const start = memoizePromise((_: 'backend') => host.startBackend());
+  const loaded: Promise<DiffusionModel>[] = [];
+  const load = memoizePromise((key: string) => {
+    const { id, precision } = JSON.parse(key) as { id: string; precision: 'best' | 'float32' };
+    const model = Promise.all([host.openModel(id), start('backend')]).then(([tree, { backend }]) =>
+      loadModel(tree, backend, precision),
+    );
+    loaded.push(model);
+    return model;
+  });
+  const queue = turns();
+  return {
+    async info(model = 'starter') {
+      const [{ capabilities }, info] = await Promise.all([
+        start('backend'),
+        host.openModel(model).then((tree) => readModelInfo(tree)),
+      ]);
+      return { capabilities, methods: methodsFor(info.editing), models: [info.model] };
+    },
+    async *edit(request, signal) {
+      yield { kind: 'queued' };
+      const release = await queue();
+      try {
+        signal.throwIfAborted();
+        yield* editJob(host, (id, precision) => load(JSON.stringify({ id, precision })), request, signal);
+      } finally {
+        release();
+      }
+    },
+    async dispose() {
+      for (const model of await Promise.allSettled(loaded)) {
+        if (model.status === 'fulfilled') await model.value.dispose();
+      }
+      (await start('backend')).backend.dispose();
+    },
+  };
+}
+
+export function createEngine(host: EngineHost): Engine {
+  const engine = createLocalEngine(host);
+  return {
+    info: (model) => engine.info(model),
+    edit: (request) =>
+      startJob<EditEvent>(
+        (signal) => engine.edit(request, signal),
+        (event) => (event.kind === 'preview' ? [event.pixels.data.buffer as ArrayBuffer] : []),
+      ),
+  };
+}
+
+/** The table of methods as plain data, its defaults overridden by what suits the model. */
+function methodsFor(overrides: Readonly<Record<string, number>>): readonly MethodInfo[] {
+  return Object.entries(editMethods).map(([name, { label, help, defaults }]) => ({
+    name,
+    label,
+    help,
+    defaults: { ...defaults, ...overrides },
+    fields: editFields,
+  }));
+}
+
+/** One GPU job at a time: resolves with a function that gives the turn to the next. */
+function turns(): () => Promise<() => void> {
+  const exclusive = mutex();
+  return () =>
+    new Promise((resolve) => {
+      void exclusive(() => new Promise<void>((release) => resolve(release)));
+    });
+}

@@ -1,0 +1,17 @@
+import type { BlobId, ImageRef } from '../document/document';
+import type { Backend } from '../runtime/backend';
+import type { Capabilities } from '../runtime/capabilities';
+import type { FileTree } from '../util/byte-source';
+import type { Pixels } from '../util/pixels';
+
+/** What the engine needs from where it runs: a browser's worker or Node. The engine itself touches neither. */
+export interface EngineHost {
+  /** Open the best backend that works here, once. */
+  startBackend(): Promise<{ readonly backend: Backend; readonly capabilities: Capabilities }>;
+  /** @throws AppError UNSUPPORTED_MODEL when no model has this id */
+  openModel(id: string): Promise<FileTree>;
+  /** @throws AppError BAD_FILE when nothing is stored under the id */
+  readImage(id: BlobId): Promise<Pixels>;
+  /** Returns after the bytes are safe. @throws AppError STORAGE_FULL */
+  writeImage(pixels: Pixels, name: string): Promise<ImageRef>;
+}

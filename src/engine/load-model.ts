@@ -1,0 +1,172 @@
+import { createModel, type DiffusionModel } from '../diffusion/model';
+import { createSchedule } from '../diffusion/schedule';
+import { parseSchedulerConfig } from '../diffusion/scheduler-config';
+import { createTokenizer } from '../diffusion/tokenizer';
+import { openSafetensors, openSharded, type SafetensorsFile } from '../formats/safetensors';
+import { COMPONENTS, type ComponentName, type ConfigOf } from '../models/components';
+import { vaeFactor } from '../models/vae-config';
+import { checkWeights } from '../models/weights';
+import type { Backend } from '../runtime/backend';
+import { type WeightSource, WeightStore } from '../runtime/weights';
+import type { FileTree } from '../util/byte-source';
+import { AppError } from '../util/errors';
+import type { ModelInfo } from './events';
+
+export type Precision = 'best' | 'float32';
+
+/** Real configs and tokenizer files are below 2 MB; a larger one is not what it claims to be. */
+const MAX_TEXT = 16 << 20;
+
+/**
+ * Open a checkpoint in the diffusers layout. Headers and configs are read and compared before any weight is; weights
+ * are read when first used.
+ *
+ * @throws AppError UNSUPPORTED_MODEL naming the file or key that cannot be honoured; MISSING_WEIGHT; BAD_FILE
+ * @see FORMATS.md 0.1, 1
+ */
+export async function loadModel(
+  tree: FileTree,
+  backend: Backend,
+  precision: Precision,
+): Promise<DiffusionModel> {
+  const half = precision === 'best' && (backend.device?.gpu.features.has('shader-f16') ?? false);
+  const dtype = half ? 'float16' : 'float32';
+  const open = async <Name extends ComponentName>(folder: string, classes: readonly Name[]) => {
+    const json = await readJson(tree, `${folder}/config.json`);
+    const { row, config } = parse(folder, json, classes);
+    const file = await openWeights(tree, folder);
+    const expected = row.weights(config);
+    const { keys } = checkWeights(expected, file.tensors, row.canonical);
+    const source: WeightSource = {
+      shapes: expected,
+      load: async (name) => ({ ...(await file.readFloat32(keys.get(name)!)), shape: expected.get(name)! }),
+    };
+    // SD's autoencoder overflows in half precision unless its config says otherwise
+    const store = 'forceUpcast' in config && config.forceUpcast ? 'float32' : dtype;
+    return { config, weights: new WeightStore(backend, source, { label: folder, dtype: store }) };
+  };
+  const [unet, vae, textEncoder, tokenizer, scheduler] = await Promise.all([
+    open('unet', ['UNet2DConditionModel']),
+    open('vae', ['AutoencoderKL', 'AutoencoderTiny']),
+    open('text_encoder', ['CLIPTextModel']),
+    openTokenizer(tree),
+    readJson(tree, 'scheduler/scheduler_config.json'),
+  ]);
+  const schedule = createSchedule(parseSchedulerConfig(scheduler));
+  return createModel({ unet, vae, textEncoder, tokenizer, schedule }, memoryLimits(backend));
+}
+
+/** Name, licence and picture size of a checkpoint, from its small files alone, and the edit options that suit it. */
+export async function readModelInfo(
+  tree: FileTree,
+): Promise<{ model: ModelInfo; editing: Readonly<Record<string, number>> }> {
+  const [index, unet, vae] = await Promise.all([
+    readJson(tree, 'model_index.json'),
+    readJson(tree, 'unet/config.json'),
+    readJson(tree, 'vae/config.json'),
+  ]);
+  const { config } = parse('unet', unet, ['UNet2DConditionModel']);
+  const factor = vaeFactor(parse('vae', vae, ['AutoencoderKL', 'AutoencoderTiny']).config);
+  const text = (key: string, fallback: string): string =>
+    typeof index[key] === 'string' ? (index[key] as string) : fallback;
+  const editing = typeof index.editing === 'object' && index.editing !== null ? index.editing : {};
+  return {
+    model: {
+      id: tree.name,
+      label: text('name', tree.name),
+      size: (config.sampleSize?.[0] ?? 64) * factor,
+      license: text('license', 'unknown'),
+    },
+    editing: Object.fromEntries(
+      Object.entries(editing).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
+    ),
+  };
+}
+
+/** The row of the table of components whose class the config names. */
+function parse<Name extends ComponentName>(
+  folder: string,
+  json: Readonly<Record<string, unknown>>,
+  classes: readonly Name[],
+): { row: (typeof COMPONENTS)[Name] & ComponentRow<Name>; config: ConfigOf<Name> } {
+  const architectures = Array.isArray(json.architectures) ? json.architectures : [];
+  const named = json._class_name ?? architectures[0] ?? classes[0];
+  const name = classes.find((candidate) => candidate === named || `${candidate}WithProjection` === named);
+  if (!name) {
+    throw new AppError('UNSUPPORTED_MODEL', `${folder} is a ${named}; supported: ${classes.join(', ')}`, {
+      key: '_class_name',
+    });
+  }
+  // the compiler cannot see that a row of the table fits its own config
+  const row = COMPONENTS[name] as (typeof COMPONENTS)[Name] & ComponentRow<Name>;
+  return { row, config: row.parse(json) as ConfigOf<Name> };
+}
+
+interface ComponentRow<Name extends ComponentName> {
+  readonly weights: (config: ConfigOf<Name>) => WeightSource['shapes'];
+}
+
+async function openTokenizer(tree: FileTree) {
+  const [merges, config, special] = await Promise.all([
+    readText(tree, 'tokenizer/merges.txt'),
+    readJson(tree, 'tokenizer/tokenizer_config.json', {}),
+    readJson(tree, 'tokenizer/special_tokens_map.json', {}),
+  ]);
+  // a token is written as its text or as an object with its text
+  const token = (value: unknown): string | undefined => {
+    const content =
+      typeof value === 'object' && value !== null ? (value as { content?: unknown }).content : value;
+    return typeof content === 'string' ? content : undefined;
+  };
+  const padToken = token(special.pad_token) ?? token(config.pad_token);
+  const length = config.model_max_length;
+  // transformers writes 1e30 for "no limit"
+  const modelMaxLength = typeof length === 'number' && length >= 3 && length <= 4096 ? length : 77;
+  return createTokenizer({ merges, modelMaxLength, ...(padToken && { padToken }) });
+}
+
+/** File names of a diffusers folder, the smaller half-precision variant first. */
+const STEMS = ['diffusion_pytorch_model.fp16', 'diffusion_pytorch_model', 'model.fp16', 'model'];
+
+async function openWeights(tree: FileTree, folder: string): Promise<SafetensorsFile> {
+  for (const stem of STEMS) {
+    const file = await tree.open(`${folder}/${stem}.safetensors`);
+    if (file) return openSafetensors(file);
+    const index = `${folder}/${stem}.safetensors.index.json`;
+    if (await tree.open(index)) return openSharded(tree, index);
+  }
+  throw new AppError('UNSUPPORTED_MODEL', `${tree.name} has no safetensors weights in ${folder}/`, {
+    folder,
+  });
+}
+
+async function readText(tree: FileTree, path: string): Promise<string> {
+  const file = await tree.open(path);
+  if (!file) throw new AppError('UNSUPPORTED_MODEL', `${tree.name} has no ${path}`, { path });
+  if (file.size > MAX_TEXT)
+    throw new AppError('BAD_FILE', `${path} is ${file.size} bytes, more than ${MAX_TEXT}`);
+  return new TextDecoder().decode(await file.read(0, file.size));
+}
+
+async function readJson(
+  tree: FileTree,
+  path: string,
+  fallback?: Readonly<Record<string, unknown>>,
+): Promise<Readonly<Record<string, unknown>>> {
+  if (fallback && !(await tree.open(path))) return fallback;
+  const text = await readText(tree, path);
+  try {
+    const json: unknown = JSON.parse(text);
+    if (typeof json === 'object' && json !== null && !Array.isArray(json))
+      return json as Record<string, unknown>;
+  } catch {}
+  throw new AppError('BAD_FILE', `${tree.name}: ${path} is not a JSON object`, { path });
+}
+
+/** Bytes that a job may take: WASM addresses 4 GiB, a page's share of a GPU is unknown and taken as 4 GiB. */
+function memoryLimits(backend: Backend): { readonly total: number; readonly tensor?: number } {
+  const gib = 2 ** 30;
+  if (backend.device)
+    return { total: 4 * gib, tensor: backend.device.gpu.limits.maxStorageBufferBindingSize };
+  return { total: backend.name === 'wasm' ? 3 * gib : 16 * gib };
+}
