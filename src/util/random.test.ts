@@ -5,8 +5,14 @@ import { createTorchRng, restoreTorchRng, type TorchRng } from './random';
 type Call = ['randn' | 'rand' | 'randperm', number] | ['randint', number, number, number];
 interface Golden {
   cases: { seed: string; calls: { call: Call; values: number[] }[] }[];
-  latents: Record<'first' | 'last', number[]>[] &
-    { seed: string; sum: number; weighted: number; squares: number }[];
+  latents: {
+    seed: string;
+    first: number[];
+    last: number[];
+    sum: number;
+    weighted: number;
+    squares: number;
+  }[];
 }
 const golden: Golden = JSON.parse(readFileSync(new URL('./golden/random.json', import.meta.url), 'utf8'));
 
