@@ -2,7 +2,8 @@ import { openSafetensors } from '../../src/formats/safetensors';
 import type { Graph, Value } from '../../src/onnx/graph';
 import { AppError } from '../../src/util/errors';
 import type { NdArray } from '../../src/util/nd-array';
-import { type Reference, recognise } from './components';
+import { type Built, type Reference, recognise } from './components';
+import { buildGradients, compareGradient } from './gradients';
 
 /** One compared quantity. */
 export interface ParityLine {
@@ -11,6 +12,8 @@ export interface ParityLine {
   readonly quantity: string;
   /** max|ours - reference| / max|reference|; null when it could not be computed */
   readonly relErr: number | null;
+  /** gradients only: cosine of the angle between ours and the reference */
+  readonly cosine?: number;
   readonly ok: boolean;
   /** why relErr is null */
   readonly error?: string;
@@ -29,13 +32,14 @@ export const FORWARD_TOLERANCE = 1e-4;
 
 /**
  * Compare our graphs with the reference tensors of one `tiny_*.safetensors` file (weights `w.*`, inputs `in.*`, outputs
- * `out.*`, `config` in the metadata). Needs no DOM and no Node.
+ * `out.*`, gradients `grad.*`, `config` in the metadata). Needs no DOM and no Node.
  *
  * @throws AppError BAD_FILE | UNSUPPORTED_MODEL | MISSING_WEIGHT when nothing can be compared
  */
 export async function parity(file: string, bytes: Uint8Array, run: RunGraph): Promise<ParityLine[]> {
   const reference = await readReference(file, bytes);
-  const { g, outputs, feeds, weights } = recognise(reference);
+  const model = recognise(reference);
+  const { g, outputs, feeds, weights } = model;
   const quantities = [...reference.outputs.keys()];
   const built = quantities.filter((name) => outputs.has(name));
   const results = await run(
@@ -44,13 +48,44 @@ export async function parity(file: string, bytes: Uint8Array, run: RunGraph): Pr
     feeds,
     weights,
   );
-  return quantities.map((quantity) => {
+  const forward = quantities.map((quantity) => {
     const result = results[built.indexOf(quantity)];
     if (!result) return { file, quantity, relErr: null, ok: false, error: 'no graph computes this quantity' };
     const relErr = relativeError(result, reference.outputs.get(quantity)!.data);
     return { file, quantity, relErr, ok: relErr <= FORWARD_TOLERANCE };
   });
+  return [...forward, ...(await gradientParity(file, model, reference, run))];
 }
+
+async function gradientParity(
+  file: string,
+  model: Built,
+  { gradients, inputs }: Read,
+  run: RunGraph,
+): Promise<ParityLine[]> {
+  if (gradients.size === 0) return [];
+  const shapes = new Map([...gradients].map(([name, { shape }]) => [name, shape]));
+  const built = buildGradients(model, [...gradients.keys()], inputs, shapes);
+  const values = [...built.values()];
+  const results = await run(
+    model.g,
+    values.map(({ value }) => value),
+    model.feeds,
+    model.weights,
+  );
+  const largest = Math.max(
+    ...[...gradients.values()].map(({ data }) => data.reduce((m, v) => Math.max(m, Math.abs(v)), 0)),
+  );
+  return [...gradients].map(([name, { data }]) => {
+    const quantity = `grad.${name}`;
+    const at = values.indexOf(built.get(name)!);
+    if (at < 0) return { file, quantity, relErr: null, ok: false, error: 'no input or weight has this name' };
+    return { file, quantity, ...compareGradient(values[at]!.finish(results[at]!), data, largest) };
+  });
+}
+
+/** A reference with its gradients, by name without the prefix `grad.` */
+type Read = Reference & { readonly gradients: ReadonlyMap<string, NdArray> };
 
 /** max|a-b| / max|b|; NaN counts as infinite. */
 export function relativeError(ours: Float32Array, reference: Float32Array): number {
@@ -65,7 +100,7 @@ export function relativeError(ours: Float32Array, reference: Float32Array): numb
   return size === 0 ? error : error / size;
 }
 
-async function readReference(file: string, bytes: Uint8Array): Promise<Reference> {
+async function readReference(file: string, bytes: Uint8Array): Promise<Read> {
   const source = {
     name: file,
     size: bytes.length,
@@ -86,6 +121,7 @@ async function readReference(file: string, bytes: Uint8Array): Promise<Reference
     metadata,
     weights: await group('w.'),
     inputs: await group('in.'),
+    gradients: await group('grad.'),
     outputs: new Map([...outputs].map(([name, value]) => [`out.${name}`, value])),
   };
 }
