@@ -66,7 +66,7 @@ test('a recipe is complete: defaults written out, options of other methods left 
 });
 
 test('a recipe applied to its own photo gives the same recipe again', () => {
-  const applied = actions.applyRecipe(withPhoto, recipe);
+  const applied = actions.applyRecipe(withPhoto, recipe, null);
   expect(actions.recipeOf(applied, image('a'), { steps: 1, guidanceScale: 1 }, applied.subject)).toEqual(
     recipe,
   );
@@ -74,7 +74,7 @@ test('a recipe applied to its own photo gives the same recipe again', () => {
 
 test('a recipe applied to the same photo at twice the size scales its square', () => {
   const large = actions.setPhoto(emptyDocument, image('d', 800, 600));
-  const { square } = actions.applyRecipe(large, { ...recipe, square: { x: 10, y: 20, size: 100 } });
+  const { square } = actions.applyRecipe(large, { ...recipe, square: { x: 10, y: 20, size: 100 } }, null);
   expect(square).toEqual({ x: 20, y: 40, size: 200 });
 });
 

@@ -95,14 +95,16 @@ export function recipeOf(
 
 /**
  * Take over a recipe's settings: prompts, subject, method, options and seed; the square too, scaled when the photo at
- * hand is a different size. The painted mask stays only where it is the recipe's own.
+ * hand is a different size.
+ *
+ * @param mask the recipe's painted mask where it is still stored
  */
-export function applyRecipe(doc: Document, recipe: Recipe): Document {
+export function applyRecipe(doc: Document, recipe: Recipe, mask: ImageRef | null): Document {
   const { method, sourcePrompt, targetPrompt, subject, seed, options, model } = recipe;
   const next: Document = { ...doc, method, sourcePrompt, targetPrompt, subject, seed, options, model };
   if (!doc.photo) return next;
   const scale = doc.photo.width / recipe.photo.width;
   const { x, y, size } = recipe.square;
   const square = clampSquare({ x: x * scale, y: y * scale, size: size * scale }, doc.photo);
-  return { ...next, square, mask: recipe.mask === doc.mask?.id ? doc.mask : null };
+  return { ...next, square, mask };
 }

@@ -1,0 +1,51 @@
+import { shownTake } from '../document/actions';
+import type { BlobId, Document, Square, Take } from '../document/document';
+import type { Session } from '../state/session-store';
+import type { Size } from './view';
+
+/** What the canvas shows, derived from the stores; nothing here is state of its own. */
+export interface Scene {
+  readonly photo: (Size & { readonly id: BlobId }) | null;
+  readonly take: Take | null;
+  /** the photo on the canvas is the one that tools and Run work on */
+  readonly editable: boolean;
+  /** the running edit's square has a live look on this photo */
+  readonly live: { readonly preview: ImageBitmap; readonly square: Square } | null;
+  /** divider between before and after, photo px; null: not comparing */
+  readonly divider: number | null;
+  readonly showAfter: boolean;
+}
+
+/** A take is shown on the photo it was made from, which need not be the one at hand. */
+export function sceneOf(doc: Document, session: Session): Scene {
+  const { edit } = session;
+  const take = edit ? null : shownTake(doc);
+  const photo = take?.recipe.photo ?? doc.photo;
+  const live =
+    edit?.preview && edit.photo === photo?.id ? { preview: edit.preview, square: edit.square } : null;
+  const square = take?.recipe.square;
+  return {
+    photo,
+    take,
+    editable: photo !== null && photo.id === doc.photo?.id,
+    live,
+    divider: square && session.comparing ? square.x + session.divider * square.size : null,
+    showAfter: !session.holdOriginal,
+  };
+}
+
+const sameSquare = (a: Square | null, b: Square | null): boolean =>
+  a === b || (a !== null && b !== null && a.x === b.x && a.y === b.y && a.size === b.size);
+
+/** How loudly the edit square is drawn: with handles, as a hairline while a result of that square is judged, or not. */
+export function squareLook(
+  doc: Document,
+  { editable, take, showAfter }: Scene,
+  { tool, edit }: Session,
+): 'handles' | 'hairline' | 'none' {
+  if (!editable || !showAfter || !doc.square) return 'none';
+  if (edit) return 'hairline';
+  if (tool === 'square') return 'handles';
+  if (tool === 'move') return take && sameSquare(take.recipe.square, doc.square) ? 'hairline' : 'handles';
+  return 'hairline';
+}

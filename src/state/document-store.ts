@@ -1,0 +1,31 @@
+import { createStore } from 'zustand/vanilla';
+import { type Document, emptyDocument } from '../document/document';
+import * as history from './history';
+
+/** The project, undoable and saved. Read `present`; change it through the functions below. */
+export const documentStore = createStore<history.History<Document>>(() => history.newHistory(emptyDocument));
+
+export const currentDocument = (): Document => documentStore.getState().present;
+
+type Edit = (doc: Document) => Document;
+const change = (next: (h: history.History<Document>) => history.History<Document>): void =>
+  documentStore.setState(next);
+
+/** One undoable edit. */
+export const commit = (label: string, edit: Edit): void =>
+  change((h) => history.commit(h, label, edit(h.present)));
+
+/** A gesture: begin, any number of updates, then end (one undo step) or bail (as if it never was). */
+export const begin = (label: string): void => change((h) => history.begin(h, label));
+export const update = (edit: Edit): void => change((h) => history.update(h, edit(h.present)));
+export const end = (): void => change(history.end);
+export const bail = (): void => change(history.bail);
+
+export const undo = (): void => change(history.undo);
+export const redo = (): void => change(history.redo);
+
+/** What is not an edit, such as a take arriving: it survives undo and makes no undo step. */
+export const amend = (edit: Edit): void => change((h) => history.amend(h, edit));
+
+/** Another project: history starts over. */
+export const openDocument = (doc: Document): void => change(() => history.newHistory(doc));

@@ -1,0 +1,176 @@
+import { addTake, recipeOf } from '../document/actions';
+import type { Document, Take } from '../document/document';
+import type { EditEvent, EditResult, MethodInfo } from '../engine/events';
+import type { Pixels } from '../util/pixels';
+import { promptDiff } from '../util/prompt-diff';
+import { amend, currentDocument, end } from './document-store';
+import { isAbort, reportError } from './errors';
+import {
+  announce,
+  notify,
+  type Session,
+  session,
+  sessionStore,
+  setSession,
+  updateEdit,
+} from './session-store';
+import { stepTimer } from './time-left';
+import { engine } from './workers';
+
+/** After this long without an answer, "Stop now" is offered, ms. */
+const patience = 5000;
+
+export const methodOf = (doc: Document, { info }: Session): MethodInfo | null =>
+  info?.methods.find(({ name }) => name === doc.method) ?? null;
+
+/** Words of the source prompt that are replaced: as corrected, else as found. */
+export const subjectOf = (doc: Document): string | null =>
+  doc.subject ?? promptDiff(doc.sourcePrompt, doc.targetPrompt).subject;
+
+/** Why an edit cannot run yet, in words; null when it can. */
+export function notReady(doc: Document, now: Session): string | null {
+  if (now.edit) return 'An edit is running.';
+  if (!doc.photo) return 'Open a photo to begin.';
+  if (!doc.sourcePrompt.trim()) return 'Say what the photo shows.';
+  if (!doc.targetPrompt.trim()) return 'Say what it should change to.';
+  if (doc.sourcePrompt.trim() === doc.targetPrompt.trim()) return 'The two descriptions are the same.';
+  if (!methodOf(doc, now)) return 'The engine is starting.';
+  return null;
+}
+
+let abort: AbortController | null = null;
+
+/** Run an edit of the document as it is now; its result becomes a take. Never rejects. */
+export async function runEdit(): Promise<void> {
+  end();
+  const doc = currentDocument();
+  const method = methodOf(doc, session());
+  if (notReady(doc, session()) || !doc.photo || !method) return;
+  const recipe = recipeOf(doc, doc.photo, method.defaults, subjectOf(doc));
+  const running = new AbortController();
+  abort = running;
+  const started = performance.now();
+  setSession({
+    edit: {
+      photo: recipe.photo.id,
+      square: recipe.square,
+      stage: 'queued',
+      fraction: null,
+      step: 0,
+      total: Number(recipe.options.steps ?? 0),
+      secondsLeft: null,
+      preview: null,
+      stopping: 'no',
+    },
+  });
+  announce('Editing started.');
+  const apply = applier();
+  let result: EditResult | null = null;
+  let failed = false;
+  try {
+    for await (const event of engine.run((api) => api.edit({ recipe }), running.signal)) {
+      if (event.kind === 'result') result = event.value;
+      else await apply(event);
+    }
+  } catch (error) {
+    const forced = session().edit?.stopping === 'overdue';
+    failed = !isAbort(error) && !forced;
+    if (failed) reportError(error);
+  }
+  if (result) amend((now) => addTake(now, takeOf(result)));
+  abort = null;
+  setSession({ edit: null });
+  if (failed) return;
+  if (!result) announce('Stopped. There was nothing to keep yet.');
+  else if (result.stopped)
+    announce(`Stopped at ${result.steps} of ${stepsAsked(result)}. The result so far is kept.`);
+  else announce(`Done in ${seconds((performance.now() - started) / 1000)}.`);
+}
+
+export const stepsAsked = ({ recipe, steps }: Pick<Take, 'recipe' | 'steps'>): number =>
+  Number(recipe.options.steps ?? steps);
+
+const takeOf = (result: EditResult): Take => ({
+  id: crypto.randomUUID(),
+  recipe: result.recipe,
+  square: result.square,
+  reconstruction: result.reconstruction,
+  maskUsed: result.mask,
+  steps: result.steps,
+  stopped: result.stopped,
+});
+
+/** Applies the events of one edit, in order, to the session. */
+function applier(): (event: EditEvent) => Promise<void> {
+  const timer = stepTimer();
+  return async (event) => {
+    switch (event.kind) {
+      case 'stage':
+        return updateEdit({ stage: event.name, fraction: event.fraction ?? null });
+      case 'step': {
+        const secondsLeft = timer.step(event.index, event.total, performance.now());
+        return updateEdit({ stage: 'edit', step: event.index, total: event.total, secondsLeft });
+      }
+      case 'preview': {
+        const before = session().edit?.preview;
+        updateEdit({ preview: await bitmapOf(event.pixels) });
+        return before?.close();
+      }
+      case 'notice':
+        return notify(null, event.message);
+      default:
+    }
+  };
+}
+
+const bitmapOf = ({ data, width, height }: Pixels): Promise<ImageBitmap> =>
+  createImageBitmap(new ImageData(new Uint8ClampedArray(data), width, height));
+
+/** Ask the running edit to end at its next network call and keep what it has. */
+export function stopEdit(): void {
+  if (!abort || session().edit?.stopping !== 'no') return;
+  const asked = abort;
+  updateEdit({ stopping: 'asked' });
+  announce('Stopping…');
+  asked.abort();
+  setTimeout(() => {
+    if (abort === asked) updateEdit({ stopping: 'overdue' });
+  }, patience);
+}
+
+/** End the engine in the middle of whatever it does; it starts again at once. */
+export function restartEngine(): void {
+  if (session().engine === 'ready') engine.terminate();
+  else void startEngine();
+}
+
+/** Start the engine (or let it start again after a loss) and learn what it can do. */
+export async function startEngine(): Promise<void> {
+  setSession({ engine: session().info ? 'restarting' : 'starting' });
+  try {
+    const info = await engine.api.info();
+    setSession({ engine: 'ready', info });
+    engine.lost.addEventListener('abort', () => void startEngine(), { once: true });
+  } catch (error) {
+    setSession({ engine: 'failed' });
+    reportError(error);
+  }
+}
+
+/** Settles when the engine has answered for the first time, or failed to. */
+export const engineStarted = (): Promise<void> =>
+  new Promise((resolve) => {
+    const unsubscribe = sessionStore.subscribe(check);
+    function check(): void {
+      if (session().engine === 'starting') return;
+      unsubscribe();
+      resolve();
+    }
+    check();
+  });
+
+/** 8 → '8 s', 75 → '1 min 15 s' */
+export function seconds(s: number): string {
+  const whole = Math.max(1, Math.round(s));
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}

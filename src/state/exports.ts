@@ -1,0 +1,80 @@
+import { shownTake } from '../document/actions';
+import type { Document, Take } from '../document/document';
+import { promptDiff } from '../util/prompt-diff';
+import { isAbort, reportError } from './errors';
+import { announce } from './session-store';
+import type { ExportFormat } from './settings-store';
+import { files } from './workers';
+
+export interface ExportOptions {
+  readonly format: ExportFormat;
+  /** of JPEG and WebP, 1…100 */
+  readonly quality: number;
+  readonly recipe: boolean;
+}
+
+export interface Exported {
+  readonly blob: Blob;
+  /** what the finished file says about itself */
+  readonly inside: readonly { readonly text: string; readonly present: boolean }[];
+}
+
+/** The file as it will be saved; undefined when it failed (which is told) or is no longer wanted. */
+export async function renderExport(
+  take: Take,
+  options: ExportOptions,
+  outdated: AbortSignal,
+): Promise<Exported | undefined> {
+  try {
+    const blob = await files.api.exportImage(take, options);
+    if (outdated.aborted) return;
+    return { blob, inside: [] };
+  } catch (error) {
+    return reportError(error);
+  }
+}
+
+/** 'IMG_1234-dog': the photo's name and what was put in. */
+export function exportName(doc: Document): string {
+  const take = shownTake(doc);
+  const photo = doc.photo && take?.recipe.photo.id === doc.photo.id ? doc.photo.name : 'photo';
+  const words = take && promptDiff(take.recipe.sourcePrompt, take.recipe.targetPrompt).replacement;
+  const safe = (text: string): string => text.replace(/[^\p{L}\p{N}_-]+/gu, '-').replace(/^-+|-+$/g, '');
+  return [safe(photo.replace(/\.[^.]+$/, '')) || 'photo', safe(words ?? '') || 'edited']
+    .join('-')
+    .slice(0, 80);
+}
+
+interface SaveOptions {
+  readonly suggestedName: string;
+  readonly types: readonly { readonly accept: Readonly<Record<string, readonly string[]>> }[];
+}
+/** Chromium's, not yet in TypeScript's DOM library. */
+declare function showSaveFilePicker(options: SaveOptions): Promise<FileSystemFileHandle>;
+
+/** Save through the system's dialog where there is one, else as a download. @returns false when the person thought better of it */
+export async function saveExport(blob: Blob, name: string): Promise<boolean> {
+  try {
+    if ('showSaveFilePicker' in globalThis) {
+      const extension = name.slice(name.lastIndexOf('.'));
+      const handle = await showSaveFilePicker({
+        suggestedName: name,
+        types: [{ accept: { [blob.type]: [extension] } }],
+      });
+      const stream = await handle.createWritable();
+      await stream.write(blob);
+      await stream.close();
+    } else {
+      const link = document.createElement('a');
+      link.href = URL.createObjectURL(blob);
+      link.download = name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    }
+    announce(`Saved ${name}.`);
+    return true;
+  } catch (error) {
+    if (!isAbort(error)) reportError(error);
+    return false;
+  }
+}

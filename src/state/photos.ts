@@ -1,0 +1,103 @@
+import { applyRecipe, setPhoto, setPrompts, setSeed, setSquare } from '../document/actions';
+import type { ImageRef, Recipe, Square, Take } from '../document/document';
+import { AppError } from '../util/errors';
+import { formatLog, recentLog } from '../util/log';
+import { commit, currentDocument } from './document-store';
+import { engineStarted, runEdit } from './edits';
+import { reportError } from './errors';
+import { picture } from './pictures';
+import { announce, notify, session, setSession } from './session-store';
+import { files } from './workers';
+
+/** Shows what is going on, and keeps a second file from being opened meanwhile. */
+async function busy(what: string, work: () => Promise<void>): Promise<void> {
+  if (session().busy) return;
+  setSession({ busy: what });
+  announce(what);
+  await work().catch(reportError);
+  setSession({ busy: null });
+}
+
+/** What was dropped, pasted or chosen. One picture is the photo; one that carries our recipe raises a question first. */
+export async function openFiles(list: readonly File[]): Promise<void> {
+  if (list.length === 0) return;
+  if (session().edit) return notify(null, 'An edit is running. Stop it before opening another photo.');
+  await busy('Opening photo…', async () => {
+    const [first] = await files.api.importImages(list.slice(0, 1));
+    if (!first) throw new AppError('BAD_IMAGE', `${list[0]!.name} is not a picture`);
+    const { image, recipe } = first;
+    if (recipe) setSession({ dialog: { kind: 'recipe', image, recipe } });
+    else placePhoto(image);
+    if (list.length > 1) notify(null, `${list.length} files were given; the first one was opened.`);
+  });
+}
+
+export function placePhoto(image: ImageRef): void {
+  commit('Open photo', (doc) => setPhoto(doc, image));
+  announce(`${image.name}, ${image.width} × ${image.height}.`);
+}
+
+/** The painted mask of a recipe, where this browser still has it. */
+async function storedMask({ mask: id }: Recipe): Promise<ImageRef | null> {
+  const pixels = id && (await picture(id).catch(() => null));
+  return id && pixels ? { id, name: 'mask', width: pixels.width, height: pixels.height } : null;
+}
+
+/** @param image also becomes the photo */
+export async function restoreSettings(recipe: Recipe, image: ImageRef | null = null): Promise<void> {
+  const mask = await storedMask(recipe);
+  commit(image ? 'Open photo with its settings' : 'Restore settings', (doc) =>
+    applyRecipe(image ? setPhoto(doc, image) : doc, recipe, mask),
+  );
+  announce('Settings restored.');
+}
+
+/** Settings of a take, and its photo where that is no longer the one at hand. */
+export async function restoreTake({ recipe }: Take): Promise<void> {
+  const { photo } = currentDocument();
+  const other = photo?.id !== recipe.photo.id;
+  await restoreSettings(recipe, other ? { ...recipe.photo, name: photo?.name ?? 'photo' } : null);
+}
+
+/** public/demo/demo.json */
+interface Demo {
+  readonly photo: string;
+  readonly square?: Square;
+  readonly sourcePrompt: string;
+  readonly targetPrompt: string;
+  readonly seed?: number;
+}
+
+/** The bundled scene with its prompts, run with no further input. */
+export async function openDemo(): Promise<void> {
+  await busy('Opening the demo…', async () => {
+    const get = async (name: string): Promise<Response> => {
+      const response = await fetch(new URL(`demo/${name}`, document.baseURI));
+      if (!response.ok)
+        throw new AppError('NETWORK', `demo/${name}: ${response.status} ${response.statusText}`);
+      return response;
+    };
+    const demo: Demo = await (await get('demo.json')).json();
+    const blob = await (await get(demo.photo)).blob();
+    const [first] = await files.api.importImages([new File([blob], demo.photo, { type: blob.type })]);
+    if (!first) throw new AppError('BAD_IMAGE', `${demo.photo} is not a picture`);
+    commit('Open the demo', (doc) => {
+      const opened = setPrompts(setPhoto(doc, first.image), demo);
+      const seeded = setSeed(opened, demo.seed ?? 0);
+      return demo.square ? setSquare(seeded, demo.square) : seeded;
+    });
+  });
+  // the engine may still be starting: then it runs as soon as it is ready
+  await engineStarted();
+  await runEdit();
+}
+
+/** What happened lately, for a bug report: no prompts, no file names, no pixels. */
+export async function copyReport(): Promise<void> {
+  const { info, engine } = session();
+  const report = [`engine: ${engine}`, JSON.stringify(info?.capabilities, null, 2), formatLog(recentLog())];
+  await navigator.clipboard
+    .writeText(report.join('\n\n'))
+    .then(() => announce('Report copied.'))
+    .catch(reportError);
+}

@@ -1,0 +1,43 @@
+import { restore } from '../document/migrations';
+import { projectDatabase } from '../storage/db';
+import { requestPersistence } from '../storage/quota';
+import { debounce } from '../util/async';
+import { currentDocument, documentStore, openDocument } from './document-store';
+import { reportError } from './errors';
+import { setSession } from './session-store';
+
+/** There is one project for now, under this id. */
+const project = 'current';
+const database = projectDatabase();
+
+/** Bring back what was open, then save every change half a second after the last. */
+export async function startSaving(): Promise<void> {
+  try {
+    const stored = await database.load(project);
+    if (stored !== null) openDocument(restore(stored));
+  } catch (error) {
+    // better an empty studio that says so than none
+    reportError(error);
+  }
+  let saved = currentDocument();
+  const save = debounce(async () => {
+    const doc = currentDocument();
+    try {
+      await database.save({ id: project, name: doc.photo?.name ?? 'Untitled', updated: Date.now() }, doc);
+      // the first finished edit is work worth keeping
+      if (saved.takes.length === 0 && doc.takes.length > 0) await requestPersistence();
+      saved = doc;
+      setSession({ saved: 'saved' });
+    } catch (error) {
+      setSession({ saved: 'failed' });
+      reportError(error);
+    }
+  }, 500);
+  documentStore.subscribe(({ present }, before) => {
+    if (present === before.present) return;
+    setSession({ saved: 'saving' });
+    save();
+  });
+  addEventListener('pagehide', save.flush);
+  document.addEventListener('visibilitychange', () => document.hidden && save.flush());
+}

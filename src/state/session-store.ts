@@ -1,0 +1,99 @@
+import { createStore } from 'zustand/vanilla';
+import type { ImageRef, Recipe, Square } from '../document/document';
+import type { EngineInfo, StageName } from '../engine/events';
+import type { ErrorCode } from '../util/errors';
+
+export type Tool = 'move' | 'square' | 'brush' | 'eraser' | 'hand';
+
+/** screen px = photo px · scale + (x, y), relative to the canvas. `fit`: follow the window until the person zooms or pans. */
+export interface View {
+  readonly scale: number;
+  readonly x: number;
+  readonly y: number;
+  readonly fit: boolean;
+}
+
+/** The edit that is running, as far as the screen shows it. */
+export interface RunningEdit {
+  readonly photo: string;
+  readonly square: Square;
+  readonly stage: StageName | 'queued';
+  /** of the stage, [0,1]; null: unknown */
+  readonly fraction: number | null;
+  readonly step: number;
+  readonly total: number;
+  /** s; null until enough steps were timed */
+  readonly secondsLeft: number | null;
+  /** latest look of the square */
+  readonly preview: ImageBitmap | null;
+  /** Stop was pressed; 'overdue' when there was no answer for five seconds */
+  readonly stopping: 'no' | 'asked' | 'overdue';
+}
+
+/** Something to know that stays until it is closed. Errors carry a code; what to say about it is the interface's. */
+export interface Notice {
+  readonly id: number;
+  readonly code: ErrorCode | 'UNEXPECTED' | null;
+  readonly message: string;
+}
+
+export type Dialog =
+  | { readonly kind: 'export' }
+  | { readonly kind: 'help' }
+  /** a dropped picture that carries its recipe: what to do with it */
+  | { readonly kind: 'recipe'; readonly image: ImageRef; readonly recipe: Recipe };
+
+export interface Session {
+  readonly engine: 'starting' | 'ready' | 'restarting' | 'failed';
+  readonly info: EngineInfo | null;
+  readonly tool: Tool;
+  readonly view: View;
+  /** before/after divider, [0,1] of the edited square's width */
+  readonly comparing: boolean;
+  readonly divider: number;
+  /** original shown while a key or button is held */
+  readonly holdOriginal: boolean;
+  readonly edit: RunningEdit | null;
+  /** what a file is doing: 'Opening photo…'; null when nothing is */
+  readonly busy: string | null;
+  readonly notices: readonly Notice[];
+  /** last thing said in the status region */
+  readonly status: string;
+  readonly dialog: Dialog | null;
+  readonly saved: 'saved' | 'saving' | 'failed';
+}
+
+/** Everything on the screen that is neither undoable nor saved. */
+export const sessionStore = createStore<Session>(() => ({
+  engine: 'starting',
+  info: null,
+  tool: 'move',
+  view: { scale: 1, x: 0, y: 0, fit: true },
+  comparing: true,
+  divider: 0.5,
+  holdOriginal: false,
+  edit: null,
+  busy: null,
+  notices: [],
+  status: '',
+  dialog: null,
+  saved: 'saved',
+}));
+
+export const session = (): Session => sessionStore.getState();
+export const setSession = (change: Partial<Session>): void => sessionStore.setState(change);
+
+export const updateEdit = (change: Partial<RunningEdit>): void =>
+  sessionStore.setState(({ edit }) => (edit ? { edit: { ...edit, ...change } } : {}));
+
+export const announce = (status: string): void => setSession({ status });
+
+let notices = 0;
+export function notify(code: Notice['code'], message: string): void {
+  const notice: Notice = { id: ++notices, code, message };
+  // one of a kind: the latest says it all
+  const others = session().notices.filter((other) => other.code !== code || other.message !== message);
+  setSession({ notices: [...others, notice].slice(-4) });
+}
+export const dismiss = (id: number): void =>
+  setSession({ notices: session().notices.filter((notice) => notice.id !== id) });

@@ -1,0 +1,37 @@
+import { createJSONStorage, persist } from 'zustand/middleware';
+import { createStore } from 'zustand/vanilla';
+
+export type ExportFormat = 'png' | 'jpeg' | 'webp';
+
+export interface Settings {
+  /** advanced options are open */
+  readonly advanced: boolean;
+  /** brush diameter, screen px */
+  readonly brushSize: number;
+  readonly exportFormat: ExportFormat;
+  /** of JPEG and WebP, 1…100 */
+  readonly exportQuality: number;
+  readonly exportRecipe: boolean;
+  /** single-key shortcuts; WCAG 2.1.4 asks that they can be switched off */
+  readonly singleKeys: boolean;
+}
+
+/** How this person likes to work, on this computer. */
+export const settingsStore = createStore<Settings>()(
+  persist(
+    (): Settings => ({
+      advanced: false,
+      brushSize: 48,
+      exportFormat: 'png',
+      exportQuality: 90,
+      exportRecipe: true,
+      singleKeys: true,
+    }),
+    { name: 'settings', version: 1, storage: createJSONStorage(() => localStorage) },
+  ),
+);
+
+export const settings = (): Settings => settingsStore.getState();
+export function setSettings(change: Partial<Settings>): void {
+  settingsStore.setState(change);
+}

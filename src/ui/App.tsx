@@ -1,0 +1,49 @@
+import { useEffect } from 'react';
+import { openFiles } from '../state/photos';
+import { useSession } from '../state/use-store';
+import { photoInputId } from './choose-photo';
+import { ExportDialog } from './dialogs/ExportDialog';
+import { HelpDialog } from './dialogs/HelpDialog';
+import { RecipeDialog } from './dialogs/RecipeDialog';
+import { CanvasPanel } from './panels/CanvasPanel';
+import { Controls } from './panels/Controls';
+import { DropOverlay } from './panels/DropOverlay';
+import { Inputs } from './panels/Inputs';
+import { Takes } from './panels/Takes';
+import { TopBar } from './panels/TopBar';
+import { bindShortcuts } from './shortcuts';
+
+const name = 'DreamSteerer Studio';
+
+export function App() {
+  const percent = useSession(({ edit }) => (edit?.total ? Math.round((100 * edit.step) / edit.total) : null));
+  const dialog = useSession((now) => now.dialog);
+  useEffect(bindShortcuts, []);
+  useEffect(() => {
+    document.title = percent === null ? name : `${percent} % · ${name}`;
+  }, [percent]);
+  return (
+    <div className="app">
+      <TopBar />
+      <Inputs />
+      <CanvasPanel />
+      <Controls />
+      <Takes />
+      <DropOverlay />
+      {dialog?.kind === 'export' && <ExportDialog />}
+      {dialog?.kind === 'help' && <HelpDialog />}
+      {dialog?.kind === 'recipe' && <RecipeDialog image={dialog.image} recipe={dialog.recipe} />}
+      <input
+        id={photoInputId}
+        type="file"
+        accept="image/*"
+        hidden
+        onChange={({ currentTarget }) => {
+          void openFiles([...(currentTarget.files ?? [])]);
+          // the same file may be chosen again
+          currentTarget.value = '';
+        }}
+      />
+    </div>
+  );
+}

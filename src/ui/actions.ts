@@ -1,0 +1,123 @@
+import * as canvas from '../canvas/mounted';
+import { shownTake } from '../document/actions';
+import type { Document } from '../document/document';
+import { currentDocument, documentStore, redo, undo } from '../state/document-store';
+import { notReady, restartEngine, runEdit, stopEdit } from '../state/edits';
+import { copyReport, openDemo } from '../state/photos';
+import { type Session, session, setSession, type Tool } from '../state/session-store';
+import { setSettings, settings } from '../state/settings-store';
+import { choosePhoto } from './choose-photo';
+
+export interface Action {
+  readonly label: string;
+  /** tinykeys bindings; the first is shown */
+  readonly keys?: readonly string[];
+  /** only while the canvas has focus: the browser needs the key elsewhere */
+  readonly onCanvas?: boolean;
+  enabled(doc: Document, session: Session): boolean;
+  run(): void;
+}
+
+const always = (): boolean => true;
+const hasPhoto = (doc: Document): boolean => doc.photo !== null;
+const tool = (name: Tool, label: string, key: string): Action => ({
+  label,
+  keys: [key],
+  enabled: hasPhoto,
+  run: () => setSession({ tool: name }),
+});
+const resizeBrush = (factor: number): void =>
+  setSettings({ brushSize: Math.min(Math.max(Math.round(settings().brushSize * factor), 4), 400) });
+
+const table = {
+  run: {
+    label: 'Run',
+    keys: ['$mod+Enter'],
+    enabled: (doc: Document, now: Session) => notReady(doc, now) === null,
+    run: () => void runEdit(),
+  },
+  stop: {
+    label: 'Stop and keep the result so far',
+    keys: ['Shift+X'],
+    enabled: (_: Document, now: Session) => now.edit?.stopping === 'no',
+    run: stopEdit,
+  },
+  'open-photo': { label: 'Open photo', keys: ['$mod+o'], enabled: always, run: choosePhoto },
+  demo: {
+    label: 'Try the demo',
+    enabled: (_: Document, now: Session) => now.edit === null && now.busy === null,
+    run: () => void openDemo(),
+  },
+  export: {
+    label: 'Export',
+    keys: ['$mod+Shift+e'],
+    enabled: (doc: Document) => shownTake(doc) !== null,
+    run: () => setSession({ dialog: { kind: 'export' } }),
+  },
+  undo: {
+    label: 'Undo',
+    keys: ['$mod+z'],
+    enabled: () => {
+      const { past, mark } = documentStore.getState();
+      return past.length > 0 || mark !== null;
+    },
+    run: undo,
+  },
+  redo: {
+    label: 'Redo',
+    keys: ['$mod+Shift+z', '$mod+y'],
+    enabled: () => documentStore.getState().future.length > 0,
+    run: redo,
+  },
+  move: tool('move', 'Move', 'v'),
+  square: tool('square', 'Draw square', 'c'),
+  brush: tool('brush', 'Paint mask', 'b'),
+  eraser: tool('eraser', 'Erase mask', 'e'),
+  hand: tool('hand', 'Pan', 'h'),
+  'brush-smaller': {
+    label: 'Smaller brush',
+    keys: ['['],
+    enabled: hasPhoto,
+    run: () => resizeBrush(1 / 1.2),
+  },
+  'brush-larger': { label: 'Larger brush', keys: [']'], enabled: hasPhoto, run: () => resizeBrush(1.2) },
+  compare: {
+    label: 'Compare',
+    keys: ['m'],
+    enabled: (doc: Document, now: Session) => shownTake(doc) !== null && now.edit === null,
+    run: () => setSession({ comparing: !session().comparing }),
+  },
+  'zoom-fit': {
+    label: 'Fit the photo',
+    keys: ['$mod+0', 'Shift+Digit1'],
+    onCanvas: true,
+    enabled: hasPhoto,
+    run: canvas.fit,
+  },
+  'zoom-actual': {
+    label: 'Actual size',
+    keys: ['$mod+1', 'Shift+Digit0'],
+    onCanvas: true,
+    enabled: hasPhoto,
+    run: canvas.actualSize,
+  },
+  'zoom-in': { label: 'Zoom in', enabled: hasPhoto, run: () => canvas.zoomBy(1.25) },
+  'zoom-out': { label: 'Zoom out', enabled: hasPhoto, run: () => canvas.zoomBy(0.8) },
+  help: {
+    label: 'Keyboard shortcuts',
+    keys: ['Shift+?'],
+    enabled: always,
+    run: () => setSession({ dialog: { kind: 'help' } }),
+  },
+  'restart-engine': { label: 'Restart the engine', enabled: always, run: restartEngine },
+  'copy-report': { label: 'Copy report', enabled: always, run: () => void copyReport() },
+} satisfies Record<string, Action>;
+
+export type ActionId = keyof typeof table;
+/** Everything a person can do by name: buttons, keys and the help dialog read this table. */
+export const actions: Readonly<Record<ActionId, Action>> = table;
+
+export const isEnabled = (id: ActionId): boolean => actions[id].enabled(currentDocument(), session());
+export function perform(id: ActionId): void {
+  if (isEnabled(id)) actions[id].run();
+}

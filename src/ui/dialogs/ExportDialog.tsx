@@ -1,0 +1,138 @@
+import { Check, Minus } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import { Button } from 'react-aria-components/Button';
+import { Label } from 'react-aria-components/Label';
+import { Slider, SliderOutput, SliderThumb, SliderTrack } from 'react-aria-components/Slider';
+import { ToggleButton } from 'react-aria-components/ToggleButton';
+import { ToggleButtonGroup } from 'react-aria-components/ToggleButtonGroup';
+import { shownTake } from '../../document/actions';
+import { type Exported, exportName, renderExport, saveExport } from '../../state/exports';
+import { setSession } from '../../state/session-store';
+import { type ExportFormat, setSettings } from '../../state/settings-store';
+import { useDocument, useSettings } from '../../state/use-store';
+import { Toggle } from '../parts/choices';
+import { Modal } from '../parts/Modal';
+
+const formats = [
+  ['png', 'PNG'],
+  ['jpeg', 'JPEG'],
+  ['webp', 'WebP'],
+] as const satisfies readonly (readonly [ExportFormat, string])[];
+
+const size = (bytes: number): string =>
+  bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** The file is made while the dialog is open, so that what is shown, measured and listed is what is saved. */
+export function ExportDialog() {
+  const take = useDocument(shownTake);
+  const name = useDocument((doc) => exportName(doc));
+  const { exportFormat: format, exportQuality: quality, exportRecipe: recipe } = useSettings((it) => it);
+  const [made, setMade] = useState<(Exported & { readonly url: string }) | null>(null);
+
+  useEffect(() => {
+    if (!take) return;
+    const outdated = new AbortController();
+    let url: string | undefined;
+    setMade(null);
+    renderExport(take, { format, quality, recipe }, outdated.signal).then((result) => {
+      if (!result || outdated.signal.aborted) return;
+      url = URL.createObjectURL(result.blob);
+      setMade({ ...result, url });
+    });
+    return () => {
+      outdated.abort();
+      if (url) URL.revokeObjectURL(url);
+    };
+  }, [take, format, quality, recipe]);
+
+  if (!take) return null;
+  const { width, height } = take.recipe.photo;
+  const file = `${name}.${format === 'jpeg' ? 'jpg' : format}`;
+  return (
+    <Modal title="Export" wide>
+      <div className="export">
+        <div className="export-preview" aria-busy={!made}>
+          {made ? (
+            <img src={made.url} alt="What will be saved" />
+          ) : (
+            <span className="help">Preparing…</span>
+          )}
+        </div>
+        <div>
+          <div className="field">
+            <ToggleButtonGroup
+              className="segments"
+              aria-label="Format"
+              selectionMode="single"
+              disallowEmptySelection
+              selectedKeys={[format]}
+              onSelectionChange={([key]) => key && setSettings({ exportFormat: key as ExportFormat })}
+            >
+              {formats.map(([id, label]) => (
+                <ToggleButton key={id} id={id} className="button quiet small">
+                  {label}
+                </ToggleButton>
+              ))}
+            </ToggleButtonGroup>
+            <span className="help">
+              {format === 'png'
+                ? 'Lossless: pixels that were not edited are identical to the photo’s.'
+                : 'Smaller, with slight losses everywhere.'}
+            </span>
+          </div>
+          {format !== 'png' && <Quality value={quality} />}
+          <Toggle
+            label="Include recipe"
+            help="Prompts and settings travel in the file: drop it here to restore them."
+            value={recipe}
+            onChange={(on) => setSettings({ exportRecipe: on })}
+          />
+          <div className="field">
+            <h3 className="help">What is inside</h3>
+            <ul className="inside" aria-label="What is inside">
+              <li>
+                <Check aria-hidden size={14} /> Picture, {width} × {height}
+                {made && `, ${size(made.blob.size)}`}
+              </li>
+              {made?.inside.map(({ text, present }) => (
+                <li key={text}>
+                  {present ? <Check aria-hidden size={14} /> : <Minus aria-hidden size={14} />} {text}
+                </li>
+              ))}
+            </ul>
+          </div>
+          <Button
+            className="button solid"
+            isDisabled={!made}
+            onPress={() =>
+              made && void saveExport(made.blob, file).then((saved) => saved && setSession({ dialog: null }))
+            }
+          >
+            Save {file}
+          </Button>
+        </div>
+      </div>
+    </Modal>
+  );
+}
+
+function Quality({ value }: { value: number }) {
+  // re-encoding a large photo takes a while: do it when the thumb is released
+  const [shown, setShown] = useState(value);
+  return (
+    <Slider
+      className="field quality"
+      value={shown}
+      minValue={1}
+      maxValue={100}
+      onChange={setShown}
+      onChangeEnd={(exportQuality) => setSettings({ exportQuality })}
+    >
+      <Label>Quality</Label>
+      <SliderOutput />
+      <SliderTrack className="slider-track">
+        <SliderThumb className="slider-thumb" />
+      </SliderTrack>
+    </Slider>
+  );
+}

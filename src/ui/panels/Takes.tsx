@@ -1,0 +1,111 @@
+import { SlidersHorizontal, Trash2 } from 'lucide-react';
+import { Button } from 'react-aria-components/Button';
+import { ToggleButton } from 'react-aria-components/ToggleButton';
+import { removeTake, showTake } from '../../document/actions';
+import type { Take } from '../../document/document';
+import { amend, commit } from '../../state/document-store';
+import { stepsAsked } from '../../state/edits';
+import { restoreTake } from '../../state/photos';
+import { useDocument, useSession } from '../../state/use-store';
+import { promptDiff } from '../../util/prompt-diff';
+import { Picture } from '../parts/Picture';
+
+/** Results, newest first; the photo itself is always at hand beside them. */
+export function Takes() {
+  const takes = useDocument((doc) => doc.takes);
+  const photo = useDocument((doc) => doc.photo);
+  const shown = useDocument((doc) => doc.shown);
+  const running = useSession((now) => now.edit !== null);
+  return (
+    <section className="panel takes" aria-labelledby="takes-heading">
+      <h2 id="takes-heading">Takes {takes.length > 0 && <span className="count">{takes.length}</span>}</h2>
+      <ul className="strip" aria-label="Takes">
+        {takes.map((take, index) => (
+          <TakeCard
+            key={take.id}
+            take={take}
+            number={takes.length - index}
+            shown={take.id === shown}
+            disabled={running}
+          />
+        ))}
+        {photo && takes.length > 0 && (
+          <li className="take">
+            <ToggleButton
+              className="thumb"
+              isSelected={shown === null}
+              isDisabled={running}
+              aria-label="Original photo"
+              onChange={() => amend((doc) => showTake(doc, null))}
+            >
+              <Picture id={photo.id} maxSide={192} />
+              <span className="badge">Original</span>
+            </ToggleButton>
+          </li>
+        )}
+      </ul>
+      {takes.length === 0 && (
+        <p className="help">Results appear here, newest first. Nothing is ever overwritten.</p>
+      )}
+    </section>
+  );
+}
+
+/** 'dog', 'dog, stopped at 31 of 60' */
+function titleOf(take: Take): string {
+  const { replacement } = promptDiff(take.recipe.sourcePrompt, take.recipe.targetPrompt);
+  return replacement ?? take.recipe.targetPrompt;
+}
+
+function TakeCard({
+  take,
+  number,
+  shown,
+  disabled,
+}: {
+  take: Take;
+  number: number;
+  shown: boolean;
+  disabled: boolean;
+}) {
+  const what = titleOf(take);
+  const stopped = take.stopped ? `stopped at ${take.steps} of ${stepsAsked(take)}` : null;
+  const name = `Take ${number}: ${what}${stopped ? `, ${stopped}` : ''}`;
+  return (
+    <li className="take">
+      <ToggleButton
+        className="thumb"
+        isSelected={shown}
+        isDisabled={disabled}
+        aria-label={name}
+        onChange={() => amend((doc) => showTake(doc, take.id))}
+      >
+        <Picture id={take.square.id} maxSide={192} />
+        {stopped && <span className="badge">{stopped}</span>}
+      </ToggleButton>
+      <div className="take-text">
+        <span className="take-title" title={take.recipe.targetPrompt}>
+          {what}
+        </span>
+        <span className="take-actions">
+          <Button
+            className="button quiet icon tiny"
+            aria-label={`Use the settings of take ${number}`}
+            isDisabled={disabled}
+            onPress={() => void restoreTake(take)}
+          >
+            <SlidersHorizontal aria-hidden size={14} />
+          </Button>
+          <Button
+            className="button quiet icon tiny"
+            aria-label={`Delete take ${number}`}
+            isDisabled={disabled}
+            onPress={() => commit('Delete take', (doc) => removeTake(doc, take.id))}
+          >
+            <Trash2 aria-hidden size={14} />
+          </Button>
+        </span>
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,45 @@
+import { ChevronsLeftRight } from 'lucide-react';
+import { Slider, SliderThumb, SliderTrack } from 'react-aria-components/Slider';
+import { shownTake } from '../../document/actions';
+import { setSession } from '../../state/session-store';
+import { useDocument, useSession } from '../../state/use-store';
+
+/**
+ * The handle of the before/after divider, over the edited square; the canvas draws the line and the pictures. Left of
+ * it is the photo, right of it the take.
+ */
+export function CompareSlider() {
+  const square = useDocument(shownTake)?.recipe.square;
+  const { scale, x, y } = useSession((now) => now.view);
+  const divider = useSession((now) => now.divider);
+  const shown = useSession((now) => now.comparing && !now.edit && !now.holdOriginal);
+  const painting = useSession((now) => now.tool !== 'move' && now.tool !== 'hand');
+  if (!square || !shown) return null;
+  const percent = Math.round(divider * 100);
+  return (
+    <Slider
+      className="compare"
+      style={{
+        left: square.x * scale + x,
+        top: square.y * scale + y,
+        width: square.size * scale,
+        height: square.size * scale,
+      }}
+      aria-label="Compare before and after"
+      value={percent}
+      minValue={0}
+      maxValue={100}
+      step={1}
+      onChange={(value) => setSession({ divider: value / 100 })}
+      data-quiet={painting || undefined}
+    >
+      <SliderTrack className="compare-track">
+        <SliderThumb className="compare-thumb" aria-valuetext={`${percent} % before`}>
+          <ChevronsLeftRight aria-hidden size={18} />
+        </SliderThumb>
+      </SliderTrack>
+      {percent > 12 && <span className="compare-label before">Before</span>}
+      {percent < 88 && <span className="compare-label after">After</span>}
+    </Slider>
+  );
+}
