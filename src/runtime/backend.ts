@@ -1,6 +1,6 @@
 import type { InferenceSession } from 'onnxruntime-common';
 import { mutex } from '../util/async';
-import type { BackendName } from './capabilities';
+import { type BackendName, usableThreads } from './capabilities';
 import { Device } from './device';
 import { MemoryMeter } from './memory';
 import type { LogLevel, Ort, OrtLoader } from './ort';
@@ -46,7 +46,7 @@ const mutexes = new WeakMap<Ort['InferenceSession'], ReturnType<typeof mutex>>()
  * @throws AppError NO_WEBGPU, or BAD_REQUEST when this environment cannot run `name`
  */
 export async function openBackend(name: BackendName, options: BackendOptions): Promise<Backend> {
-  const { layout = 'NHWC', logLevel = 'error', threads = defaultThreads() } = options;
+  const { layout = 'NHWC', logLevel = 'error', threads = usableThreads() } = options;
   const ort = await options.load(name, { threads, logLevel });
   const device = name === 'webgpu' ? await Device.open({ subgroups: options.subgroups ?? true }) : null;
   const exclusive = mutexes.get(ort.InferenceSession) ?? mutex();
@@ -70,11 +70,6 @@ export async function openBackend(name: BackendName, options: BackendOptions): P
 }
 
 const SEVERITY = { verbose: 0, info: 1, warning: 2, error: 3, fatal: 4 } as const;
-
-/** Threads need shared memory, which a page gets only when it is cross-origin isolated. Node always has them. */
-export function defaultThreads(): number {
-  return globalThis.crossOriginIsolated === false ? 1 : (globalThis.navigator?.hardwareConcurrency ?? 1);
-}
 
 function provider(
   name: BackendName,

@@ -1,4 +1,6 @@
+import { requiredInputs } from '../onnx/encode';
 import type { Graph, Value } from '../onnx/graph';
+import { prune } from '../onnx/prune';
 import { AppError } from '../util/errors';
 import { byteSize } from './tensor';
 
@@ -38,15 +40,17 @@ export interface RunEstimate {
 }
 
 /**
- * Estimate by liveness over a pruned graph: a value lives from its node to its last reader. ORT reuses buffers in the
+ * Estimate by liveness over the nodes that the outputs need: a value lives from its node to its last reader. ORT reuses buffers in the
  * same way, so this is its peak but for fusion, alignment and kernel scratch.
  */
 export function estimateRun(graph: Graph, outputs: readonly Value[]): RunEstimate {
+  const nodes = prune(graph, outputs);
+  const inputs = requiredInputs(graph, outputs);
   const lastUse = new Map<string, number>();
-  graph.nodes.forEach((node, i) => {
+  nodes.forEach((node, i) => {
     for (const { name } of node.inputs) lastUse.set(name, i);
   });
-  for (const { name } of outputs) lastUse.set(name, graph.nodes.length);
+  for (const { name } of outputs) lastUse.set(name, nodes.length);
 
   let largest = { name: '', bytes: 0 };
   const measure = (value: Value): number => {
@@ -54,7 +58,7 @@ export function estimateRun(graph: Graph, outputs: readonly Value[]): RunEstimat
     if (bytes > largest.bytes) largest = { name: value.name, bytes };
     return bytes;
   };
-  const weights = [...graph.weights.values()].reduce((sum, value) => sum + measure(value), 0);
+  const weights = inputs.weights.reduce((sum, value) => sum + measure(value), 0);
 
   const dying = new Map<number, number>();
   let alive = 0;
@@ -64,9 +68,9 @@ export function estimateRun(graph: Graph, outputs: readonly Value[]): RunEstimat
     alive += bytes;
     dying.set(end, (dying.get(end) ?? 0) + bytes);
   };
-  for (const feed of graph.feeds) born(feed, -1);
+  for (const feed of inputs.feeds) born(feed, -1);
   let peak = alive;
-  graph.nodes.forEach((node, i) => {
+  nodes.forEach((node, i) => {
     for (const output of node.outputs) born(output, i);
     peak = Math.max(peak, alive);
     alive -= dying.get(i) ?? 0;

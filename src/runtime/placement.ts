@@ -28,6 +28,7 @@ export async function refusedByGpu(
 function alone(graph: Graph, node: Node): Graph {
   const single = new Graph();
   for (const value of new Set(node.inputs)) {
+    if (value.name === '') continue; // an optional input left out
     const constant = graph.constants.get(value.name);
     if (constant) single.constants.set(value.name, constant);
     else single.feeds.push(value);
