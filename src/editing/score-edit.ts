@@ -1,7 +1,8 @@
 import { guided, type PredictNoise } from '../diffusion/guidance';
 import { addNoise, type Schedule } from '../diffusion/schedule';
+import { drawScore } from '../diffusion/score';
 import { AppError } from '../util/errors';
-import { axpby, isFiniteArray, type NdArray, sizeOf, sub } from '../util/nd-array';
+import { axpby, isFiniteArray, type NdArray, sub } from '../util/nd-array';
 import type { TorchRng } from '../util/random';
 import { SubjectMask } from './mask';
 import type { EditMethod, EditOptions } from './methods';
@@ -60,13 +61,15 @@ export async function* scoreEdit(
 
   try {
     for (let i = 0; automatic && i < options.maskSteps; i++) {
-      const t = Math.floor(tMin + ((i + 0.5) / options.maskSteps) * (tMax - tMin));
-      await frozen(addNoise(schedule, source, noiseLike(source, rng), t), t, contexts.source);
+      // every part of the range, so that the mean is that of the draws to come
+      const part = (tMax - tMin) / options.maskSteps;
+      const t = Math.floor(tMin + (i + 0.5) * part);
+      const { noise } = drawScore(rng, schedule, source.shape, { tMin: t, tMax: t + 1 });
+      await frozen(addNoise(schedule, source, noise, t), t, contexts.source);
       observe();
     }
     for (let index = 0; index < steps; index++) {
-      const t = rng.randint(tMin, tMax, 1)[0]!;
-      const noise = noiseLike(source, rng);
+      const { t, noise } = drawScore(rng, schedule, source.shape, { tMin, tMax });
       const noised = addNoise(schedule, latent, noise, t);
       const target = await guided(personalised, noised, t, contexts.empty, contexts.target, guidanceScale);
       let reference = noise;
