@@ -105,11 +105,6 @@ function haltable(predict: PredictNoise, halted: () => boolean): PredictNoise {
   return Object.assign(guarded, { batched: predict.batched ?? false });
 }
 
-const noiseLike = (x: NdArray, rng: TorchRng): NdArray => ({
-  data: rng.randn(sizeOf(x.shape)),
-  shape: x.shape,
-});
-
 const rms = ({ data }: NdArray): number => Math.sqrt(data.reduce((sum, v) => sum + v * v, 0) / data.length);
 
 /** x [1,C,h,w] × mask [1,1,h,w]. */

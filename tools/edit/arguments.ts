@@ -1,0 +1,108 @@
+import { parseArgs } from 'node:util';
+import { type Document, emptyDocument, type Square } from '../../src/document/document';
+import type { BackendName } from '../../src/runtime/capabilities';
+import { AppError } from '../../src/util/errors';
+
+export const USAGE = `usage: npm run edit -- --source FILE --source-prompt P --target-prompt P --out DIR
+         [--edit sds|dds|dds-s|dds-sm] [--subject WORDS] [--mask FILE] [--square X,Y,SIZE] [--steps N] [--guidance W]
+         [--seed N] [--option NAME=NUMBER]... [--model DIR] [--backend node|wasm|webgpu]
+       npm run edit -- --demo --out DIR`;
+
+export interface EditArguments {
+  /** null: the demo */
+  readonly source: string | null;
+  readonly mask: string | null;
+  readonly out: string;
+  /** folder of a checkpoint; null: the starter */
+  readonly model: string | null;
+  readonly backend: BackendName;
+  /** what the arguments say about the edit; anything unsaid is as in an empty document */
+  readonly edit: Pick<
+    Document,
+    'sourcePrompt' | 'targetPrompt' | 'subject' | 'method' | 'seed' | 'options' | 'square'
+  >;
+}
+
+/** @throws AppError BAD_REQUEST in one line */
+export function readArguments(argv: readonly string[]): EditArguments {
+  const { values } = parse(argv);
+  const required = (name: 'source' | 'source-prompt' | 'target-prompt' | 'out'): string => {
+    const value = values[name]?.trim();
+    if (!value) throw wrong(`--${name} is missing`);
+    return value;
+  };
+  const backend = values.backend ?? 'node';
+  if (backend !== 'node' && backend !== 'wasm' && backend !== 'webgpu')
+    throw wrong(`there is no backend "${backend}"`);
+  const number = (name: string, text: string): number => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value)) throw wrong(`${name} must be a number, not "${text}"`);
+    return value;
+  };
+  const options: Record<string, number> = {};
+  for (const option of values.option ?? []) {
+    const [, name, text] = /^(\w+)=(.+)$/.exec(option) ?? [];
+    if (!name || !text) throw wrong(`--option takes NAME=NUMBER, not "${option}"`);
+    options[name] = number(`--option ${name}`, text);
+  }
+  if (values.steps !== undefined) options.steps = number('--steps', values.steps);
+  if (values.guidance !== undefined) options.guidanceScale = number('--guidance', values.guidance);
+  const seed = number('--seed', values.seed ?? String(emptyDocument.seed));
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw wrong(`--seed must be a whole number from 0, not "${values.seed}"`);
+  const demo = values.demo ?? false;
+  if (demo && values.source !== undefined) throw wrong('--demo and --source exclude each other');
+  return {
+    source: demo ? null : required('source'),
+    mask: values.mask ?? null,
+    out: required('out'),
+    model: values.model ?? null,
+    backend,
+    edit: {
+      sourcePrompt: demo ? (values['source-prompt'] ?? '') : required('source-prompt'),
+      targetPrompt: demo ? (values['target-prompt'] ?? '') : required('target-prompt'),
+      subject: values.subject ?? null,
+      method: values.edit ?? emptyDocument.method,
+      seed,
+      options,
+      square: values.square === undefined ? null : parseSquare(values.square),
+    },
+  };
+}
+
+function parse(argv: readonly string[]) {
+  const text = { type: 'string' } as const;
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        source: text,
+        'source-prompt': text,
+        'target-prompt': text,
+        subject: text,
+        edit: text,
+        mask: text,
+        square: text,
+        steps: text,
+        guidance: text,
+        seed: text,
+        option: { type: 'string', multiple: true },
+        model: text,
+        backend: text,
+        out: text,
+        demo: { type: 'boolean' },
+      },
+    });
+  } catch (error) {
+    throw wrong((error as Error).message);
+  }
+}
+
+function parseSquare(text: string): Square {
+  const [x, y, size, ...rest] = text.split(',').map(Number);
+  const whole = [x, y, size].every((v) => Number.isSafeInteger(v) && v! >= 0);
+  if (!whole || rest.length > 0) throw wrong(`--square takes X,Y,SIZE in whole pixels, not "${text}"`);
+  return { x: x!, y: y!, size: size! };
+}
+
+const wrong = (what: string): AppError => new AppError('BAD_REQUEST', what.split('\n')[0]!);
