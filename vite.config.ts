@@ -6,6 +6,10 @@ import { defineConfig } from 'vitest/config';
 import { isolationHeaders, pagePolicy, responseHeaders } from './src/response-headers.ts';
 import { chromiumLaunch } from './tools/chromium.ts';
 
+/** The build says nothing when all is well. */
+const checks = { bundlerTimings: false };
+const quiet: Plugin = { name: 'quiet', config: () => ({ logLevel: 'warn' }) };
+
 /** Puts the policy into the built page, where it holds on every host; the development server needs inline scripts. */
 const contentSecurityPolicy: Plugin = {
   name: 'content-security-policy',
@@ -27,6 +31,7 @@ const serviceWorker = VitePWA({
   injectRegister: false,
   injectManifest: {
     rollupFormat: 'iife',
+    buildPlugins: { vite: [quiet] },
     globPatterns: ['**/*'],
     globIgnores: ['**/*.map', '.vite/**'],
     maximumFileSizeToCacheInBytes: 2 ** 30,
@@ -55,7 +60,7 @@ export default defineConfig({
   base: './',
   plugins: [react(), contentSecurityPolicy, serviceWorker],
   // ORT's threaded glue starts pthreads from the chunk it lives in: it must stay a chunk of its own.
-  worker: { format: 'es' },
+  worker: { format: 'es', rolldownOptions: { checks } },
   build: {
     target: 'esnext',
     assetsInlineLimit: 0,
@@ -63,6 +68,7 @@ export default defineConfig({
     manifest: true,
     sourcemap: true,
     chunkSizeWarningLimit: 1000,
+    rolldownOptions: { checks },
   },
   optimizeDeps: { exclude: ['onnxruntime-web'] },
   server: { headers: isolationHeaders },
