@@ -24,13 +24,15 @@ export function sceneOf(doc: Document, session: Session): Scene {
   const live =
     edit?.preview && edit.photo === photo?.id ? { preview: edit.preview, square: edit.square } : null;
   const square = take?.recipe.square;
+  // a mask is painted on what the photo shows, not on what it became
+  const painting = session.tool === 'brush' || session.tool === 'eraser';
   return {
     photo,
     take,
     editable: photo !== null && photo.id === doc.photo?.id,
     live,
-    divider: square && session.comparing ? square.x + session.divider * square.size : null,
-    showAfter: !session.holdOriginal,
+    divider: square && session.comparing && !painting ? square.x + session.divider * square.size : null,
+    showAfter: !session.holdOriginal && (live !== null || !painting),
   };
 }
 

@@ -9,8 +9,8 @@ export interface Size {
   readonly height: number;
 }
 
-/** Free space around a fitted photo, screen px. */
-const margin = 32;
+/** Free space around a fitted photo, screen px: above and below it float the tool and zoom bars. */
+const margin = { across: 24, along: 64 };
 /** At least this much of the photo stays on the screen, px. */
 const keptInSight = 64;
 /** screen px per photo px */
@@ -27,8 +27,9 @@ export const toScreen = ({ scale, x, y }: View, point: Point): Point => ({
 
 /** The whole photo, centred; never larger than 4 screen px per photo px. */
 export function fitView(photo: Size, viewport: Size): View {
-  const room = (length: number): number => Math.max(length - 2 * margin, 1);
-  const scale = Math.min(room(viewport.width) / photo.width, room(viewport.height) / photo.height, 4);
+  const width = Math.max(viewport.width - 2 * margin.across, 1);
+  const height = Math.max(viewport.height - 2 * margin.along, 1);
+  const scale = Math.min(width / photo.width, height / photo.height, 4);
   return centred(scale, photo, viewport, true);
 }
 

@@ -80,8 +80,8 @@ export async function runEdit(): Promise<void> {
   if (result) amend((now) => addTake(now, takeOf(result)));
   abort = null;
   setSession({ edit: null });
-  if (failed) return;
-  if (!result) announce('Stopped. There was nothing to keep yet.');
+  if (failed) announce('The edit did not finish.');
+  else if (!result) announce('Stopped. There was nothing to keep yet.');
   else if (result.stopped)
     announce(`Stopped at ${result.steps} of ${stepsAsked(result)}. The result so far is kept.`);
   else announce(`Done in ${seconds((performance.now() - started) / 1000)}.`);

@@ -60,7 +60,7 @@ export async function restoreTake({ recipe }: Take): Promise<void> {
 }
 
 /** public/demo/demo.json */
-interface Demo {
+export interface Demo {
   readonly photo: string;
   readonly square?: Square;
   readonly sourcePrompt: string;
@@ -68,17 +68,21 @@ interface Demo {
   readonly seed?: number;
 }
 
+export const demoAddress = (name: string): string => new URL(`demo/${name}`, document.baseURI).href;
+
+async function fetchDemo(name: string): Promise<Response> {
+  const response = await fetch(demoAddress(name));
+  if (!response.ok) throw new AppError('NETWORK', `demo/${name}: ${response.status} ${response.statusText}`);
+  return response;
+}
+
+export const readDemo = async (): Promise<Demo> => (await fetchDemo('demo.json')).json();
+
 /** The bundled scene with its prompts, run with no further input. */
 export async function openDemo(): Promise<void> {
   await busy('Opening the demo…', async () => {
-    const get = async (name: string): Promise<Response> => {
-      const response = await fetch(new URL(`demo/${name}`, document.baseURI));
-      if (!response.ok)
-        throw new AppError('NETWORK', `demo/${name}: ${response.status} ${response.statusText}`);
-      return response;
-    };
-    const demo: Demo = await (await get('demo.json')).json();
-    const blob = await (await get(demo.photo)).blob();
+    const demo = await readDemo();
+    const blob = await (await fetchDemo(demo.photo)).blob();
     const [first] = await files.api.importImages([new File([blob], demo.photo, { type: blob.type })]);
     if (!first) throw new AppError('BAD_IMAGE', `${demo.photo} is not a picture`);
     commit('Open the demo', (doc) => {

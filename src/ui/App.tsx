@@ -25,9 +25,11 @@ export function App() {
   return (
     <div className="app">
       <TopBar />
-      <Inputs />
+      <div className="side">
+        <Inputs />
+        <Controls />
+      </div>
       <CanvasPanel />
-      <Controls />
       <Takes />
       <DropOverlay />
       {dialog?.kind === 'export' && <ExportDialog />}

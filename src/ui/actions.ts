@@ -84,7 +84,8 @@ const table = {
   compare: {
     label: 'Compare',
     keys: ['m'],
-    enabled: (doc: Document, now: Session) => shownTake(doc) !== null && now.edit === null,
+    enabled: (doc: Document, { edit, tool: at }: Session) =>
+      shownTake(doc) !== null && edit === null && at !== 'brush' && at !== 'eraser',
     run: () => setSession({ comparing: !session().comparing }),
   },
   'zoom-fit': {
@@ -105,7 +106,7 @@ const table = {
   'zoom-out': { label: 'Zoom out', enabled: hasPhoto, run: () => canvas.zoomBy(0.8) },
   help: {
     label: 'Keyboard shortcuts',
-    keys: ['Shift+?'],
+    keys: ['Shift+?', '?'],
     enabled: always,
     run: () => setSession({ dialog: { kind: 'help' } }),
   },

@@ -52,11 +52,7 @@ export function ExportDialog() {
     <Modal title="Export" wide>
       <div className="export">
         <div className="export-preview" aria-busy={!made}>
-          {made ? (
-            <img src={made.url} alt="What will be saved" />
-          ) : (
-            <span className="help">Preparing…</span>
-          )}
+          {made ? <img src={made.url} alt="What will be saved" /> : <span className="help">Preparing…</span>}
         </div>
         <div>
           <div className="field">

@@ -1,5 +1,5 @@
 import { CircleHelp, Download, FolderOpen, Redo2, Undo2 } from 'lucide-react';
-import { useRedoLabel, useSession, useUndoLabel } from '../../state/use-store';
+import { useDocument, useRedoLabel, useSession, useUndoLabel } from '../../state/use-store';
 import { ActionButton } from '../parts/ActionButton';
 import { Mark } from '../parts/Mark';
 
@@ -8,6 +8,7 @@ const savedText = { saved: 'Saved in this browser', saving: 'Saving…', failed:
 export function TopBar() {
   const undo = useUndoLabel();
   const redo = useRedoLabel();
+  const hasPhoto = useDocument((doc) => doc.photo !== null);
   const saved = useSession((now) => now.saved);
   return (
     <header className="top-bar">
@@ -23,7 +24,7 @@ export function TopBar() {
         <ActionButton id="redo" icon={Redo2} hint={redo ? `Redo: ${redo}` : 'Redo'} />
       </div>
       <span className="spring" />
-      <span className={`saved ${saved}`}>{savedText[saved]}</span>
+      {hasPhoto && <span className={`saved ${saved}`}>{savedText[saved]}</span>}
       <div className="group">
         <ActionButton id="help" icon={CircleHelp} />
         <ActionButton id="export" icon={Download} look="plain">

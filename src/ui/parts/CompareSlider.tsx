@@ -12,8 +12,10 @@ export function CompareSlider() {
   const square = useDocument(shownTake)?.recipe.square;
   const { scale, x, y } = useSession((now) => now.view);
   const divider = useSession((now) => now.divider);
-  const shown = useSession((now) => now.comparing && !now.edit && !now.holdOriginal);
-  const painting = useSession((now) => now.tool !== 'move' && now.tool !== 'hand');
+  const shown = useSession(
+    (now) => now.comparing && !now.edit && !now.holdOriginal && now.tool !== 'brush' && now.tool !== 'eraser',
+  );
+  const placing = useSession((now) => now.tool === 'square');
   if (!square || !shown) return null;
   const percent = Math.round(divider * 100);
   return (
@@ -31,7 +33,7 @@ export function CompareSlider() {
       maxValue={100}
       step={1}
       onChange={(value) => setSession({ divider: value / 100 })}
-      data-quiet={painting || undefined}
+      data-quiet={placing || undefined}
     >
       <SliderTrack className="compare-track">
         <SliderThumb className="compare-thumb" aria-valuetext={`${percent} % before`}>
