@@ -41,7 +41,7 @@ export type Sampler = (
 ) => AsyncGenerator<SamplerStep, NdArray>;
 
 /** @see Song et al. 2021, "Denoising Diffusion Implicit Models", arXiv:2010.02502, eq. (12), (16) */
-export const ddim: Sampler = async function* (denoise, x, schedule, { steps, eta = 0, rng }) {
+const ddim: Sampler = async function* (denoise, x, schedule, { steps, eta = 0, rng }) {
   const timesteps = timestepGrid(schedule, steps);
   const stride = Math.floor(schedule.numTrainTimesteps / steps);
   for (const [index, t] of timesteps.entries()) {
@@ -60,7 +60,7 @@ export const ddim: Sampler = async function* (denoise, x, schedule, { steps, eta
  * Euler's method on dx/dσ = ε̂, of σ and x0 + σ·ε. In our form it keeps x0 and ε̂ and mixes them anew.
  * @see Karras et al. 2022, arXiv:2206.00364, alg. 1 without its second-order correction
  */
-export const euler: Sampler = async function* (denoise, x, schedule, { steps }) {
+const euler: Sampler = async function* (denoise, x, schedule, { steps }) {
   const { timesteps, sigmas } = eulerSigmas(schedule, steps);
   for (const [index, t] of timesteps.entries()) {
     const here = levelOfSigma(sigmas[index]!);
@@ -72,7 +72,7 @@ export const euler: Sampler = async function* (denoise, x, schedule, { steps }) 
 };
 
 /** Euler steps to a lower σ than the next, the difference filled with fresh noise (k-diffusion). */
-export const eulerAncestral: Sampler = async function* (denoise, x, schedule, { steps, rng }) {
+const eulerAncestral: Sampler = async function* (denoise, x, schedule, { steps, rng }) {
   const { timesteps, sigmas } = eulerSigmas(schedule, steps);
   for (const [index, t] of timesteps.entries()) {
     const [from, to] = [sigmas[index]!, sigmas[index + 1]!];
@@ -90,7 +90,7 @@ export const eulerAncestral: Sampler = async function* (denoise, x, schedule, { 
  * DPM-Solver++(2M): second order from the clean estimates of two steps; first and last step are first order.
  * @see Lu et al. 2022, "DPM-Solver++", arXiv:2211.01095, alg. 2
  */
-export const dpmSolver: Sampler = async function* (denoise, x, schedule, { steps }) {
+const dpmSolver: Sampler = async function* (denoise, x, schedule, { steps }) {
   const { timesteps, sigmas } = dpmSigmas(schedule, steps);
   const lambda = (i: number) => -Math.log(sigmas[i]!);
   let previous: NdArray | null = null;
@@ -116,7 +116,7 @@ export const dpmSolver: Sampler = async function* (denoise, x, schedule, { steps
  * are combined (diffusers combines v as it is).
  * @see Liu et al. 2022, "Pseudo Numerical Methods for Diffusion Models on Manifolds", arXiv:2202.09778, eq. (11), (12)
  */
-export const pndm: Sampler = async function* (denoise, x, schedule, { steps }) {
+const pndm: Sampler = async function* (denoise, x, schedule, { steps }) {
   const grid = timestepGrid(schedule, steps);
   const timesteps = [grid[0]!, ...grid.slice(1, 2), ...grid.slice(1)];
   const stride = Math.floor(schedule.numTrainTimesteps / steps);
@@ -161,7 +161,7 @@ function transfer(schedule: Schedule, x: NdArray, eps: NdArray, t: number, to: n
  * network here, not a pair of passes.
  * @see Luo et al. 2023, "Latent Consistency Models", arXiv:2310.04378, alg. 3
  */
-export const lcm: Sampler = async function* (denoise, x, schedule, { steps, rng }) {
+const lcm: Sampler = async function* (denoise, x, schedule, { steps, rng }) {
   const timesteps = lcmGrid(schedule, steps);
   for (const [index, t] of timesteps.entries()) {
     const { x0 } = predictions(schedule.predictionType, await denoise(x, t), x, levelAt(schedule, t));

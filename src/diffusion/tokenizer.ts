@@ -227,7 +227,7 @@ export function tokenizerSettings(
   const pad = token(specialTokensMap) ?? token(tokenizerConfig);
   return {
     // transformers writes 1e30 for "unknown"; every CLIP text encoder then has 77
-    modelMaxLength: typeof length === 'number' && length >= 2 && length <= 4096 ? Math.floor(length) : 77,
+    modelMaxLength: typeof length === 'number' && length >= 3 && length <= 4096 ? Math.floor(length) : 77,
     padToken: typeof pad === 'string' ? pad : endOfText,
   };
 }

@@ -1,7 +1,7 @@
 import { createModel, type DiffusionModel } from '../diffusion/model';
 import { createSchedule } from '../diffusion/schedule';
 import { parseSchedulerConfig } from '../diffusion/scheduler-config';
-import { createTokenizer } from '../diffusion/tokenizer';
+import { createTokenizer, tokenizerSettings } from '../diffusion/tokenizer';
 import { openSafetensors, openSharded, type SafetensorsFile } from '../formats/safetensors';
 import { COMPONENTS, type ComponentName, type ConfigOf } from '../models/components';
 import { vaeFactor } from '../models/vae-config';
@@ -112,17 +112,7 @@ async function openTokenizer(tree: FileTree) {
     readJson(tree, 'tokenizer/tokenizer_config.json', {}),
     readJson(tree, 'tokenizer/special_tokens_map.json', {}),
   ]);
-  // a token is written as its text or as an object with its text
-  const token = (value: unknown): string | undefined => {
-    const content =
-      typeof value === 'object' && value !== null ? (value as { content?: unknown }).content : value;
-    return typeof content === 'string' ? content : undefined;
-  };
-  const padToken = token(special.pad_token) ?? token(config.pad_token);
-  const length = config.model_max_length;
-  // transformers writes 1e30 for "no limit"
-  const modelMaxLength = typeof length === 'number' && length >= 3 && length <= 4096 ? length : 77;
-  return createTokenizer({ merges, modelMaxLength, ...(padToken && { padToken }) });
+  return createTokenizer({ merges, ...tokenizerSettings(config, special) });
 }
 
 /** File names of a diffusers folder, the smaller half-precision variant first. */

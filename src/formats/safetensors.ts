@@ -80,7 +80,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
 }
 
 /** Stored bytes → float32 values, written to the beginning of `out`. */
-export function toFloat32(
+function toFloat32(
   dtype: SafetensorsDtype,
   bytes: Uint8Array,
   out = new Float32Array(bytes.length / dtypeBytes[dtype]),
@@ -133,9 +133,9 @@ export function storedTensor({ data, shape }: NdArray, dtype: 'F32' | 'F16' | 'B
 
 /**
  * Lay tensors out as the reference library does: by dtype (widest first), then by name, data starting on an 8-byte
- * boundary. Lets a caller stream: write `head`, then each tensor's bytes in `order`.
+ * boundary: `head`, then each tensor's bytes in `order`.
  */
-export function layoutSafetensors(
+function layoutSafetensors(
   tensors: Readonly<Record<string, Pick<StoredTensor, 'dtype' | 'shape'>>>,
   metadata: Readonly<Record<string, string>> = {},
 ): { head: Uint8Array; order: readonly string[]; size: number } {
