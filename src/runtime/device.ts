@@ -1,3 +1,4 @@
+import { orAborted } from '../util/async';
 import { AppError } from '../util/errors';
 
 /** Used where present: fp16 storage and arithmetic, faster reductions, ORT's own profiling. */
@@ -25,16 +26,16 @@ export interface DeviceOptions {
  */
 export class Device {
   readonly gpu: GPUDevice;
-  /** settles, never rejects, when the device is gone */
-  readonly lost: Promise<AppError>;
-  #lost: AppError | undefined;
+  /** aborts with DEVICE_LOST as its reason */
+  readonly #gone = new AbortController();
   readonly #errors: GPUError[] = [];
 
   private constructor(gpu: GPUDevice) {
     this.gpu = gpu;
-    this.lost = gpu.lost.then(({ reason, message }) => {
-      this.#lost = new AppError('DEVICE_LOST', `the GPU device was lost: ${message || reason}`, { reason });
-      return this.#lost;
+    void gpu.lost.then(({ reason, message }) => {
+      this.#gone.abort(
+        new AppError('DEVICE_LOST', `the GPU device was lost: ${message || reason}`, { reason }),
+      );
     });
     gpu.addEventListener('uncapturederror', (event) => {
       event.preventDefault();
@@ -65,7 +66,7 @@ export class Device {
 
   /** @throws the first failure since the last check: DEVICE_LOST, OUT_OF_MEMORY, or GRAPH for a validation error */
   check(): void {
-    if (this.#lost) throw this.#lost;
+    this.#gone.signal.throwIfAborted();
     const [first] = this.#errors.splice(0);
     if (!first) return;
     const code = first instanceof GPUOutOfMemoryError ? 'OUT_OF_MEMORY' : 'GRAPH';
@@ -73,9 +74,8 @@ export class Device {
   }
 
   /** What `work` gives, or a rejection with DEVICE_LOST as soon as the device is gone. */
-  async orLost<T>(work: Promise<T>): Promise<T> {
-    const lost = this.lost.then((error) => Promise.reject(error));
-    return Promise.race([work, lost]);
+  orLost<T>(work: Promise<T>): Promise<T> {
+    return orAborted(work, this.#gone.signal);
   }
 
   /** A zeroed storage buffer of at least `bytes`. @throws AppError OUT_OF_MEMORY, DEVICE_LOST */
@@ -115,6 +115,13 @@ export class Device {
       tail.set(new Uint8Array(data.buffer, data.byteOffset + whole, byteLength - whole));
       this.gpu.queue.writeBuffer(buffer, whole, tail);
     }
+  }
+
+  /** Copy a whole buffer, after all earlier commands. */
+  copy(from: GPUBuffer, to: GPUBuffer): void {
+    const encoder = this.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(from, 0, to, 0, Math.min(from.size, to.size));
+    this.gpu.queue.submit([encoder.finish()]);
   }
 
   /** Bytes of several buffers, in one round trip. @throws AppError DEVICE_LOST, or what the GPU refused */

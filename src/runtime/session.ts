@@ -1,15 +1,11 @@
-import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import { encode, requiredInputs } from '../onnx/encode';
+import { requiredInputs } from '../onnx/encode';
 import type { Graph, Value } from '../onnx/graph';
 import { AppError } from '../util/errors';
-import { createLogger } from '../util/log';
 import type { NdArray } from '../util/nd-array';
 import type { Backend } from './backend';
-import { refusedByGpu } from './placement';
-import { byteSize, DeviceTensor, fromHostTensor, fromRaw, hostTensor } from './tensor';
+import { OrtSession, type OrtTensors } from './ort-session';
+import { DeviceTensor, fromHostTensor, fromRaw, hostTensor } from './tensor';
 import type { WeightStore } from './weights';
-
-const log = createLogger('runtime');
 
 export interface CompileOptions {
   /**
@@ -28,9 +24,6 @@ export interface RunOptions {
   /** Weights to use instead of the ones compiled with: an overlay of them (or the base beneath). */
   readonly weights?: WeightStore;
 }
-
-/** ORT tensors by graph name. */
-type Tensors = Readonly<Record<string, Tensor>>;
 
 export type Arrays = Readonly<Record<string, NdArray>>;
 export type DeviceTensors = Readonly<Record<string, DeviceTensor>>;
@@ -78,19 +71,14 @@ export class Program {
   readonly label: string;
   readonly feeds: readonly Value[];
   readonly outputs: Readonly<Record<string, Value>>;
-  readonly #graph: Graph;
   readonly #weights: WeightStore;
   readonly #backend: Backend;
-  readonly #capture: boolean;
+  readonly #session: OrtSession;
   /** weights that stay inputs, and those that became constants */
-  readonly #fed: readonly string[];
-  readonly #baked: readonly string[];
-  readonly #bakedBytes: number;
-  #session: InferenceSession | null = null;
+  readonly #fed: readonly Value[];
+  readonly #baked: readonly Value[];
   /** WebGPU: where `run` puts its feeds and finds its results; shapes are static, so they are made once */
   #own: { readonly feeds: DeviceTensors; readonly outputs: DeviceTensors } | null = null;
-  /** the tensors a recorded run replays with */
-  #captured: ReadonlyMap<string, Tensor> | null = null;
 
   constructor(
     graph: Graph,
@@ -99,30 +87,35 @@ export class Program {
     weights: WeightStore,
     { frozen = (name) => !(weights.isOverlay && weights.owns(name)), capture = false, label }: CompileOptions,
   ) {
-    this.#graph = graph;
-    this.outputs = outputs;
-    this.feeds = inputs.feeds;
-    this.#weights = weights;
-    this.#backend = weights.backend;
-    this.#capture = capture && this.#backend.device !== null;
+    const { backend } = weights;
+    const bakes = (value: Value) => backend.device === null && frozen(value.name);
     this.label = label ?? weights.label;
-    const bakes = (value: Value) => this.#backend.device === null && frozen(value.name);
-    this.#fed = inputs.weights.filter((value) => !bakes(value)).map(({ name }) => name);
-    const baked = inputs.weights.filter(bakes);
-    this.#baked = baked.map(({ name }) => name);
-    this.#bakedBytes = baked.reduce((sum, value) => sum + byteSize(value), 0);
+    this.feeds = inputs.feeds;
+    this.outputs = outputs;
+    this.#weights = weights;
+    this.#backend = backend;
+    this.#fed = inputs.weights.filter((value) => !bakes(value));
+    this.#baked = inputs.weights.filter(bakes);
+    this.#session = new OrtSession({
+      graph,
+      outputs: Object.values(outputs),
+      weights,
+      baked: this.#baked,
+      capture: capture && backend.device !== null,
+      label: this.label,
+    });
   }
 
-  /** Create the session and buffers. Called by `compile`. */
+  /** Create the session and buffers, load weights. Called by `compile`. */
   async prepare(): Promise<void> {
-    const { device } = this.#backend;
-    if (device) {
-      this.#own = {
-        feeds: await this.#createTensors(Object.fromEntries(this.feeds.map((feed) => [feed.name, feed]))),
-        outputs: await this.#createTensors(this.outputs),
-      };
-    }
-    await this.#backend.exclusive(() => this.#createSession());
+    await this.#weightTensors(this.#weights);
+    await this.#backend.exclusive(() => this.#session.open());
+    if (!this.#backend.device) return;
+    const byName = Object.fromEntries(this.feeds.map((feed) => [feed.name, feed]));
+    this.#own = {
+      feeds: await this.#createTensors(byName),
+      outputs: await this.#createTensors(this.outputs),
+    };
   }
 
   /**
@@ -135,16 +128,16 @@ export class Program {
    */
   async run(feeds: Arrays, options: RunOptions = {}): Promise<Record<string, NdArray>> {
     this.#checkFeeds(feeds);
-    const weights = await this.#weightTensors(options.weights);
+    const weights = await this.#weightTensors(options.weights ?? this.#weights);
     return this.#backend.exclusive(async () => {
       const { device } = this.#backend;
       if (!device || !this.#own) {
-        const results = await this.#call(this.#hostFeeds(feeds), weights, {});
+        const results = await this.#session.call({ ...this.#hostFeeds(feeds), ...weights }, {});
         return this.#named((value) => fromHostTensor(results[value.name]!, value));
       }
       const own = this.#own;
       await Promise.all(this.feeds.map(({ name }) => own.feeds[name]!.write(feeds[name]!)));
-      await this.#call(ortTensors(own.feeds), weights, this.#fetches(own.outputs));
+      await this.#session.call({ ...ortTensors(own.feeds), ...weights }, this.#targets(own.outputs));
       const names = Object.keys(this.outputs);
       const bytes = await device.read(names.map((name) => own.outputs[name]!));
       return Object.fromEntries(
@@ -159,7 +152,7 @@ export class Program {
   /**
    * Run once on tensors where they are, with no copy to or from the host.
    *
-   * @param feeds    every feed of the graph; with `capture` exactly the ones of `ownTensors`
+   * @param feeds    every feed of the graph; with `capture` those of `ownTensors`
    * @param outputs  where results go, by output name; created (for the caller to dispose) where left out
    * @throws AppError as `run`; GRAPH when a tensor is both read and written, or is not the one that was captured
    */
@@ -170,11 +163,10 @@ export class Program {
   ): Promise<DeviceTensors> {
     this.#checkFeeds(feeds);
     const missing = Object.entries(this.outputs).filter(([name]) => !outputs[name]);
-    const created = this.#capture ? {} : await this.#createTensors(Object.fromEntries(missing));
-    const targets = { ...(this.#capture && this.#own?.outputs), ...outputs, ...created };
-    const weights = await this.#weightTensors(options.weights);
+    const targets = { ...outputs, ...(await this.#createTensors(Object.fromEntries(missing))) };
+    const weights = await this.#weightTensors(options.weights ?? this.#weights);
     return this.#backend.exclusive(async () => {
-      const results = await this.#call(ortTensors(feeds), weights, this.#fetches(targets));
+      const results = await this.#session.call({ ...ortTensors(feeds), ...weights }, this.#targets(targets));
       if (!this.#backend.device) {
         // the Node and WASM runtimes return host tensors of their own
         await Promise.all(
@@ -187,83 +179,17 @@ export class Program {
     });
   }
 
-  /** The fixed buffers of a WebGPU program: write feeds here and read outputs here when it captures. */
+  /** WebGPU: the tensors that `run` uses. A program that captures runs on these feeds only. */
   get ownTensors(): { readonly feeds: DeviceTensors; readonly outputs: DeviceTensors } | null {
     return this.#own;
   }
 
   /** Frees the session and the program's own buffers, after runs already asked for. */
   async dispose(): Promise<void> {
-    await this.#backend.exclusive(() => this.#release());
+    await this.#backend.exclusive(() => this.#session.release());
     for (const tensor of Object.values({ ...this.#own?.feeds })) tensor.dispose();
     for (const tensor of Object.values({ ...this.#own?.outputs })) tensor.dispose();
     this.#own = null;
-  }
-
-  async #createSession(): Promise<InferenceSession> {
-    const { ort, sessionOptions, device, memory } = this.#backend;
-    device?.check();
-    const outputs = Object.values(this.outputs);
-    const external = new Set(this.#baked);
-    const model = encode(this.#graph, outputs, { external: (name) => external.has(name) });
-    const started = performance.now();
-    const externalData = await Promise.all(
-      this.#baked.map(async (name) => {
-        const { buffer, byteOffset, byteLength } = await this.#weights.bake(name);
-        return { path: name, data: new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength) };
-      }),
-    );
-    try {
-      this.#session = await ort.InferenceSession.create(model, {
-        ...sessionOptions,
-        ...(externalData.length && { externalData }),
-        ...(device && {
-          preferredOutputLocation: 'gpu-buffer' as const,
-          enableGraphCapture: this.#capture,
-          extra: { session: { disable_cpu_ep_fallback: '1' } },
-        }),
-      });
-    } catch (error) {
-      for (const name of this.#baked) this.#weights.unbake(name);
-      if (/fallback to CPU EP has been explicitly disabled/.test(String(error))) {
-        const ops = await refusedByGpu(this.#backend, this.#graph, outputs);
-        throw new AppError('GRAPH', `${this.label}: WebGPU has no kernel for ${ops.join(', ')}`, { ops });
-      }
-      throw this.#described(error);
-    }
-    memory.add('sessions', 1);
-    memory.add('baked', this.#bakedBytes);
-    log.debug(`${this.label}: session created in ${Math.round(performance.now() - started)} ms`);
-    return this.#session;
-  }
-
-  async #release(): Promise<void> {
-    const session = this.#session;
-    if (!session) return;
-    this.#session = null;
-    this.#captured = null;
-    for (const name of this.#baked) this.#weights.unbake(name);
-    this.#backend.memory.add('sessions', -1);
-    this.#backend.memory.add('baked', -this.#bakedBytes);
-    await session.release();
-  }
-
-  /** Inside the mutex: one ORT run. After a failure the session is replaced: ORT would repeat the old error for ever. */
-  async #call(feeds: Tensors, weights: Tensors, fetches: Tensors): Promise<Tensors> {
-    const { device } = this.#backend;
-    device?.check();
-    const session = this.#session ?? (await this.#createSession());
-    this.#checkBindings({ ...feeds, ...weights }, fetches);
-    try {
-      const names = Object.values(this.outputs).map(({ name }) => name);
-      const running = session.run({ ...feeds, ...weights }, device ? fetches : names);
-      const results = await (device ? device.orLost(running) : running);
-      device?.check();
-      return results;
-    } catch (error) {
-      await this.#release().catch((failure) => log.warn(`${this.label}: release failed`, failure));
-      throw this.#described(error);
-    }
   }
 
   #checkFeeds(feeds: Readonly<Record<string, NdArray | DeviceTensor>>): void {
@@ -281,41 +207,19 @@ export class Program {
     }
   }
 
-  /** ORT would fail late (a buffer read and written at once) or silently replay old buffers (capture). */
-  #checkBindings(inputs: Tensors, fetches: Tensors): void {
-    if (!this.#backend.device) return;
-    const written = new Map(Object.entries(fetches).map(([name, { gpuBuffer }]) => [gpuBuffer, name]));
-    for (const [name, { gpuBuffer }] of Object.entries(inputs)) {
-      const output = written.get(gpuBuffer);
-      if (output) {
-        throw new AppError('GRAPH', `${this.label} cannot read ${name} and write ${output} in one buffer`, {
-          name,
-        });
-      }
-    }
-    if (!this.#capture) return;
-    const bound = new Map(Object.entries({ ...inputs, ...fetches }));
-    this.#captured ??= bound;
-    for (const [name, tensor] of bound) {
-      if (this.#captured.get(name)?.gpuBuffer !== tensor.gpuBuffer) {
-        throw new AppError('GRAPH', `${this.label} was captured with another buffer for ${name}`, { name });
-      }
-    }
-  }
-
-  async #weightTensors(weights = this.#weights): Promise<Tensors> {
-    for (const name of this.#baked) {
+  async #weightTensors(weights: WeightStore): Promise<OrtTensors> {
+    for (const { name } of this.#baked) {
       if (weights.owner(name) !== this.#weights.owner(name)) {
         throw new AppError('GRAPH', `${this.label} has ${name} as a constant; compile it as not frozen`, {
           name,
         });
       }
     }
-    const tensors = await Promise.all(this.#fed.map((name) => weights.tensor(name)));
-    return Object.fromEntries(this.#fed.map((name, i) => [name, tensors[i]!.ort]));
+    const tensors = await Promise.all(this.#fed.map(({ name }) => weights.tensor(name)));
+    return Object.fromEntries(this.#fed.map(({ name }, i) => [name, tensors[i]!.ort]));
   }
 
-  #hostFeeds(feeds: Arrays): Tensors {
+  #hostFeeds(feeds: Arrays): OrtTensors {
     return Object.fromEntries(
       this.feeds.map((feed) => [feed.name, hostTensor(this.#backend, feed, feeds[feed.name]!)]),
     );
@@ -329,7 +233,7 @@ export class Program {
     return tensors;
   }
 
-  #fetches(targets: DeviceTensors): Tensors {
+  #targets(targets: DeviceTensors): OrtTensors {
     return Object.fromEntries(
       Object.entries(this.outputs).map(([name, value]) => [value.name, targets[name]!.ort]),
     );
@@ -338,14 +242,7 @@ export class Program {
   #named<T>(each: (value: Value) => T): Record<string, T> {
     return Object.fromEntries(Object.entries(this.outputs).map(([name, value]) => [name, each(value)]));
   }
-
-  #described(error: unknown): AppError {
-    if (error instanceof AppError) return error;
-    const message = error instanceof Error ? error.message : String(error);
-    const memory = /out of memory|bad_alloc|failed to allocate|allocation failed|Aborted\(/i.test(message);
-    return new AppError(memory ? 'OUT_OF_MEMORY' : 'GRAPH', `${this.label}: ${message}`);
-  }
 }
 
-const ortTensors = (tensors: DeviceTensors): Tensors =>
+const ortTensors = (tensors: DeviceTensors): OrtTensors =>
   Object.fromEntries(Object.entries(tensors).map(([name, { ort }]) => [name, ort]));

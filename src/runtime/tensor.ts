@@ -128,5 +128,6 @@ export const fromHostTensor = (tensor: Tensor, { shape, dtype }: TensorSpec): Nd
 
 const zeroed = (shape: Shape): NdArray => ({ data: new Float32Array(sizeOf(shape)), shape });
 
-const rawBytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
+/** The bytes of an array, not copied. */
+export const rawBytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);

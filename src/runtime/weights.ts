@@ -1,9 +1,9 @@
-import type { ConstantData, DType, Shape } from '../onnx/graph';
+import type { DType, Shape } from '../onnx/graph';
 import { memoizePromise } from '../util/async';
 import { AppError } from '../util/errors';
 import type { NdArray } from '../util/nd-array';
 import type { Backend } from './backend';
-import { DeviceTensor, toRaw } from './tensor';
+import { DeviceTensor, rawBytes, toRaw } from './tensor';
 
 /** Where weights come from, e.g. a safetensors file: names are diffusers state-dict keys. May be asked for a name again. */
 export interface WeightSource {
@@ -133,10 +133,10 @@ export class WeightStore {
     this.#spares.set(name, now);
   }
 
-  /** Raw data for a program to keep as constants; those weights can no longer change until `unbake`. */
-  async bake(name: string): Promise<ConstantData> {
+  /** The weight's bytes for a program to keep as constants; those weights can no longer change until `unbake`. */
+  async bake(name: string): Promise<Uint8Array<ArrayBuffer>> {
     const store = this.owner(name);
-    const raw = toRaw(await this.read(name), store.dtype);
+    const raw = rawBytes(toRaw(await this.read(name), store.dtype));
     store.#baked.set(name, (store.#baked.get(name) ?? 0) + 1);
     return raw;
   }
