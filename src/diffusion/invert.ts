@@ -1,5 +1,5 @@
 import type { NdArray } from '../util/nd-array';
-import type { Denoise, SamplerStep } from './samplers';
+import type { Denoise, SamplerOptions, SamplerStep } from './samplers';
 import { levelAt, mix, predictions, type Schedule } from './schedule';
 import { timestepGrid } from './timesteps';
 
@@ -15,12 +15,12 @@ export async function* invertDdim(
   denoise: Denoise,
   x: NdArray,
   schedule: Schedule,
-  { steps }: { readonly steps: number },
+  { steps, predictionType = schedule.predictionType }: Pick<SamplerOptions, 'steps' | 'predictionType'>,
 ): AsyncGenerator<SamplerStep, NdArray> {
   const stride = Math.floor(schedule.numTrainTimesteps / steps);
   for (const [index, t] of timestepGrid(schedule, steps).reverse().entries()) {
     const output = await denoise(x, t);
-    const { x0, eps } = predictions(schedule.predictionType, output, x, levelAt(schedule, t - stride));
+    const { x0, eps } = predictions(predictionType, output, x, levelAt(schedule, t - stride));
     x = mix(levelAt(schedule, t), x0, eps);
     yield { index, total: steps, timestep: t, x, denoised: x0 };
   }

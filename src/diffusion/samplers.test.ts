@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type NdArray, ndArray, scale } from '../util/nd-array';
 import { createTorchRng } from '../util/random';
+import { noisePredictor } from './guidance';
 import { invertDdim } from './invert';
 import {
   initialScale,
@@ -160,6 +161,20 @@ describe('the walk', () => {
     const { x: noise } = await finish(invertDdim(network, x, schedule, { steps: 200 }));
     const { x: back } = await finish(samplers.ddim(network, noise, schedule, { steps: 200 }));
     expect(Math.max(...back.data.map((v, i) => Math.abs(v - x.data[i]!)))).toBeLessThan(0.02);
+  });
+
+  test('a network of type v and its ε̂ give the same walk', async () => {
+    const v = createSchedule({ ...stableDiffusionSchedule, predictionType: 'v_prediction' });
+    const context = linspace(0, 1, 2);
+    const predict = noisePredictor((latent, t) => network(latent, t), v);
+    const eps = (latent: NdArray, t: number) => predict(latent, t, context);
+    for (const name of ['ddim', 'pndm'] as const) {
+      const [direct, converted] = [
+        await finish(samplers[name](network, x, v, { steps: 9 })),
+        await finish(samplers[name](eps, x, v, { steps: 9, predictionType: 'epsilon' })),
+      ];
+      expectClose(converted.x, [...direct.x.data]);
+    }
   });
 
   test('a caller may stop after any step', async () => {

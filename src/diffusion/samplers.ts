@@ -1,9 +1,10 @@
+import { assert } from '../util/errors';
 import { axpby, type NdArray, ndArray, zip } from '../util/nd-array';
 import type { TorchRng } from '../util/random';
-import { levelAt, levelOfSigma, mix, predictions, type Schedule } from './schedule';
+import { levelAt, levelOfSigma, mix, type PredictionType, predictions, type Schedule } from './schedule';
 import { dpmSolverGrid, eulerGrid, karrasGrid, lcmGrid, sigmaAt, timestepGrid } from './timesteps';
 
-/** The network (with guidance, if any): latent [B,C,h,w] at timestep t → output of the schedule's prediction type. */
+/** The network (with guidance, if any): latent [B,C,h,w] at timestep t → its output. */
 export type Denoise = (x: NdArray, t: number) => Promise<NdArray>;
 
 export interface SamplerOptions {
@@ -12,6 +13,8 @@ export interface SamplerOptions {
   readonly eta?: number;
   /** required by samplers that add noise: DDIM with eta > 0, Euler ancestral, LCM with several steps */
   readonly rng?: TorchRng;
+  /** what `denoise` returns: the schedule's own type unless it was turned into ε̂ before (`noisePredictor`) */
+  readonly predictionType?: PredictionType;
 }
 
 export interface SamplerStep {
@@ -41,12 +44,17 @@ export type Sampler = (
 ) => AsyncGenerator<SamplerStep, NdArray>;
 
 /** @see Song et al. 2021, "Denoising Diffusion Implicit Models", arXiv:2010.02502, eq. (12), (16) */
-const ddim: Sampler = async function* (denoise, x, schedule, { steps, eta = 0, rng }) {
+const ddim: Sampler = async function* (
+  denoise,
+  x,
+  schedule,
+  { steps, eta = 0, rng, predictionType = schedule.predictionType },
+) {
   const timesteps = timestepGrid(schedule, steps);
   const stride = Math.floor(schedule.numTrainTimesteps / steps);
   for (const [index, t] of timesteps.entries()) {
     const [here, next] = [levelAt(schedule, t), levelAt(schedule, t - stride)];
-    const { x0, eps } = predictions(schedule.predictionType, await denoise(x, t), x, here);
+    const { x0, eps } = predictions(predictionType, await denoise(x, t), x, here);
     const beta = 1 - (here.alpha / next.alpha) ** 2;
     const fresh = eta * (next.sigma / here.sigma) * Math.sqrt(beta);
     x = mix({ alpha: next.alpha, sigma: Math.sqrt(next.sigma ** 2 - fresh ** 2) }, x0, eps);
@@ -60,11 +68,16 @@ const ddim: Sampler = async function* (denoise, x, schedule, { steps, eta = 0, r
  * Euler's method on dx/dσ = ε̂, of σ and x0 + σ·ε. In our form it keeps x0 and ε̂ and mixes them anew.
  * @see Karras et al. 2022, arXiv:2206.00364, alg. 1 without its second-order correction
  */
-const euler: Sampler = async function* (denoise, x, schedule, { steps }) {
+const euler: Sampler = async function* (
+  denoise,
+  x,
+  schedule,
+  { steps, predictionType = schedule.predictionType },
+) {
   const { timesteps, sigmas } = eulerSigmas(schedule, steps);
   for (const [index, t] of timesteps.entries()) {
     const here = levelOfSigma(sigmas[index]!);
-    const { x0, eps } = predictions(schedule.predictionType, await denoise(x, t), x, here);
+    const { x0, eps } = predictions(predictionType, await denoise(x, t), x, here);
     x = mix(levelOfSigma(sigmas[index + 1]!), x0, eps);
     yield { index, total: steps, timestep: t, x, denoised: x0 };
   }
@@ -72,11 +85,16 @@ const euler: Sampler = async function* (denoise, x, schedule, { steps }) {
 };
 
 /** Euler steps to a lower σ than the next, the difference filled with fresh noise (k-diffusion). */
-const eulerAncestral: Sampler = async function* (denoise, x, schedule, { steps, rng }) {
+const eulerAncestral: Sampler = async function* (
+  denoise,
+  x,
+  schedule,
+  { steps, rng, predictionType = schedule.predictionType },
+) {
   const { timesteps, sigmas } = eulerSigmas(schedule, steps);
   for (const [index, t] of timesteps.entries()) {
     const [from, to] = [sigmas[index]!, sigmas[index + 1]!];
-    const { x0, eps } = predictions(schedule.predictionType, await denoise(x, t), x, levelOfSigma(from));
+    const { x0, eps } = predictions(predictionType, await denoise(x, t), x, levelOfSigma(from));
     const up = (to / from) * Math.sqrt(from ** 2 - to ** 2);
     const { alpha } = levelOfSigma(to);
     x = mix({ alpha, sigma: alpha * Math.sqrt(to ** 2 - up ** 2) }, x0, eps);
@@ -90,13 +108,18 @@ const eulerAncestral: Sampler = async function* (denoise, x, schedule, { steps, 
  * DPM-Solver++(2M): second order from the clean estimates of two steps; first and last step are first order.
  * @see Lu et al. 2022, "DPM-Solver++", arXiv:2211.01095, alg. 2
  */
-const dpmSolver: Sampler = async function* (denoise, x, schedule, { steps }) {
+const dpmSolver: Sampler = async function* (
+  denoise,
+  x,
+  schedule,
+  { steps, predictionType = schedule.predictionType },
+) {
   const { timesteps, sigmas } = dpmSigmas(schedule, steps);
   const lambda = (i: number) => -Math.log(sigmas[i]!);
   let previous: NdArray | null = null;
   for (const [index, t] of timesteps.entries()) {
     const [here, next] = [levelOfSigma(sigmas[index]!), levelOfSigma(sigmas[index + 1]!)];
-    const { x0 } = predictions(schedule.predictionType, await denoise(x, t), x, here);
+    const { x0 } = predictions(predictionType, await denoise(x, t), x, here);
     const h = lambda(index + 1) - lambda(index);
     let estimate = x0;
     if (previous && index < steps - 1) {
@@ -116,14 +139,19 @@ const dpmSolver: Sampler = async function* (denoise, x, schedule, { steps }) {
  * are combined (diffusers combines v as it is).
  * @see Liu et al. 2022, "Pseudo Numerical Methods for Diffusion Models on Manifolds", arXiv:2202.09778, eq. (11), (12)
  */
-const pndm: Sampler = async function* (denoise, x, schedule, { steps }) {
+const pndm: Sampler = async function* (
+  denoise,
+  x,
+  schedule,
+  { steps, predictionType = schedule.predictionType },
+) {
   const grid = timestepGrid(schedule, steps);
   const timesteps = [grid[0]!, ...grid.slice(1, 2), ...grid.slice(1)];
   const stride = Math.floor(schedule.numTrainTimesteps / steps);
   const start = x;
   const history: NdArray[] = [];
   for (const [index, t] of timesteps.entries()) {
-    const { x0, eps } = predictions(schedule.predictionType, await denoise(x, t), x, levelAt(schedule, t));
+    const { x0, eps } = predictions(predictionType, await denoise(x, t), x, levelAt(schedule, t));
     if (index === 1) {
       x = transfer(
         schedule,
@@ -161,10 +189,15 @@ function transfer(schedule: Schedule, x: NdArray, eps: NdArray, t: number, to: n
  * network here, not a pair of passes.
  * @see Luo et al. 2023, "Latent Consistency Models", arXiv:2310.04378, alg. 3
  */
-const lcm: Sampler = async function* (denoise, x, schedule, { steps, rng }) {
+const lcm: Sampler = async function* (
+  denoise,
+  x,
+  schedule,
+  { steps, rng, predictionType = schedule.predictionType },
+) {
   const timesteps = lcmGrid(schedule, steps);
   for (const [index, t] of timesteps.entries()) {
-    const { x0 } = predictions(schedule.predictionType, await denoise(x, t), x, levelAt(schedule, t));
+    const { x0 } = predictions(predictionType, await denoise(x, t), x, levelAt(schedule, t));
     const { skip, out } = lcmScalings(t);
     const denoised = axpby(out, x0, skip, x);
     const next = timesteps[index + 1];
@@ -217,6 +250,6 @@ function dpmSigmas(schedule: Schedule, steps: number): { timesteps: number[]; si
 }
 
 function noiseLike(x: NdArray, rng: TorchRng | undefined): NdArray {
-  if (!rng) throw new Error('this sampler adds noise: pass options.rng');
+  assert(rng, 'a sampler that adds noise is given an rng');
   return ndArray(rng.randn(x.data.length), x.shape);
 }
