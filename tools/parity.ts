@@ -1,20 +1,62 @@
+/** Command line of the parity check: one JSON line per compared quantity. Exit code 1: a forward is off; 2: bad usage. */
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runOnNode } from '../src/onnx/run-node';
-import { parity, type RunGraph } from './parity/parity';
+import { BACKENDS, type BackendName } from './parity/backends';
+import { parity } from './parity/parity';
 
-const onNode: RunGraph = (g, outputs, feeds, weights) =>
-  runOnNode(g, outputs, new Map([...weights, ...feeds]));
+const USAGE = 'usage: npm run parity -- DIR... [--backend node|wasm|webgpu]';
 
-const { positionals } = parseArgs({ allowPositionals: true, options: { backend: { type: 'string' } } });
-let ok = true;
-for (const dir of positionals) {
-  for (const name of (await readdir(dir)).filter((n) => /^tiny_unet.*\.safetensors$/.test(n)).sort()) {
-    for (const line of await parity(name, await readFile(join(dir, name)), onNode)) {
-      console.log(JSON.stringify(line));
-      ok &&= line.ok;
-    }
+class UsageError extends Error {}
+
+function readArguments(): { dirs: readonly string[]; backend: BackendName } {
+  try {
+    const { positionals, values } = parseArgs({
+      allowPositionals: true,
+      options: { backend: { type: 'string', default: 'node' } },
+    });
+    if (positionals.length === 0) throw new Error('name at least one folder');
+    if (!Object.hasOwn(BACKENDS, values.backend)) throw new Error(`no backend "${values.backend}"`);
+    return { dirs: positionals, backend: values.backend as BackendName };
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}; ${USAGE}`);
   }
 }
-process.exitCode = ok ? 0 : 1;
+
+/** The reference files of a folder, sorted. */
+async function referenceFiles(dir: string): Promise<readonly string[]> {
+  const entries = await readdir(dir).catch(() => {
+    throw new UsageError(`cannot read the folder ${dir}; ${USAGE}`);
+  });
+  const names = entries.filter((name) => /^tiny_.*\.safetensors$/.test(name)).sort();
+  if (names.length === 0) throw new UsageError(`${dir} holds no tiny_*.safetensors; ${USAGE}`);
+  return names.map((name) => join(dir, name));
+}
+
+async function main(): Promise<number> {
+  const { dirs, backend: name } = readArguments();
+  const files = (await Promise.all(dirs.map(referenceFiles))).flat();
+  const backend = await BACKENDS[name]!();
+  let ok = true;
+  try {
+    for (const file of files) {
+      const label = basename(file);
+      const lines = await parity(label, await readFile(file), backend.run).catch((error: Error) => [
+        { file: label, quantity: 'forward', relErr: null, ok: false, error: error.message },
+      ]);
+      for (const line of lines) {
+        console.log(JSON.stringify(line));
+        ok &&= line.ok;
+      }
+    }
+  } finally {
+    await backend.close();
+  }
+  return ok ? 0 : 1;
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(error.message);
+  return 2;
+});

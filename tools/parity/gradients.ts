@@ -23,10 +23,10 @@ export interface GradientOf {
 /** Without a target, what the loss is the mean square of: the first of these that was built. */
 const MAIN_OUTPUTS = [
   'out.sample',
+  'out.image_embeds',
   'out.last_hidden_state',
   'out.decoded',
   'out.latents',
-  'out.image_embeds',
 ];
 
 /**
