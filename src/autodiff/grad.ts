@@ -5,7 +5,15 @@ import { expectShape, sameShape } from '../onnx/shape';
 import { AppError } from '../util/errors';
 import { sizeOf } from '../util/nd-array';
 import { zeros } from './movement';
+import { type Recompute, recomputed } from './remat';
 import { type VjpTable, vjps } from './vjps';
+
+export interface GradOptions {
+  /** gradient rules; default the ones of vjps.ts */
+  readonly table?: VjpTable;
+  /** regions of the graph whose values are computed again instead of kept; default none */
+  readonly recompute?: Recompute;
+}
 
 /**
  * Append to g the nodes that compute d loss / d v for each v of `wrt`, in that order, with the shapes of `wrt`.
@@ -15,9 +23,14 @@ import { type VjpTable, vjps } from './vjps';
  * @param wrt   feeds, weights or intermediate values of g
  * @throws AppError SHAPE when the loss is not one number, GRAPH when an op on the way has no rule
  */
-export function grad(g: Graph, loss: Value, wrt: readonly Value[], table: VjpTable = vjps): readonly Value[] {
+export function grad(
+  g: Graph,
+  loss: Value,
+  wrt: readonly Value[],
+  options: GradOptions = {},
+): readonly Value[] {
   expectShape(sizeOf(loss.shape) === 1, 'grad', 'a loss is one number', loss);
-  return pullback(g, [[loss, reshape(g, op.scalar(g, 1, loss.dtype), loss.shape)]], wrt, table);
+  return pullback(g, [[loss, reshape(g, op.scalar(g, 1, loss.dtype), loss.shape)]], wrt, options);
 }
 
 /**
@@ -28,49 +41,50 @@ export function pullback(
   g: Graph,
   seeds: readonly (readonly [Value, Value])[],
   wrt: readonly Value[],
-  table: VjpTable = vjps,
+  { table = vjps, recompute = [] }: GradOptions = {},
 ): readonly Value[] {
-  const [path, reached] = pathFrom(g, wrt);
+  const reached = new Set(wrt.map(({ name }) => name));
+  const path = g.nodes.map((node) => leads(node, reached));
   const cotangents = new Map<string, Value>();
   const accumulate = (name: string, d: Value): void => {
     const seen = cotangents.get(name);
     cotangents.set(name, seen ? op.add(g, seen, d) : d);
   };
   for (const [y, dy] of seeds) accumulate(y.name, dy);
-  for (const node of path.toReversed()) {
-    const dxs = pull(g, node, cotangents, table);
+  const visit = (node: Node, at: number, values: (v: Value) => Value): void => {
+    if (!path[at]) return;
+    const dxs = pull(g, node, cotangents, values, table);
     node.inputs.forEach((x, i) => {
       const dx = dxs[i];
       if (dx && reached.has(x.name)) accumulate(x.name, unbroadcast(g, dx, x));
     });
-  }
+  };
+  recomputed(g, recompute, cotangents, visit);
   return wrt.map((v) => cotangents.get(v.name) ?? zeros(g, v));
 }
 
-/** The nodes that depend on `wrt`, in order, and the names of all values on the way. */
-function pathFrom(g: Graph, wrt: readonly Value[]): [Node[], ReadonlySet<string>] {
-  const reached = new Set(wrt.map((v) => v.name));
-  const path = g.nodes.filter((node) => {
-    if (!node.inputs.some((v) => reached.has(v.name))) return false;
-    for (const v of node.outputs) reached.add(v.name);
-    return true;
-  });
-  return [path, reached];
+/** Does the node depend on a reached value? Then its outputs are reached too. */
+function leads(node: Node, reached: Set<string>): boolean {
+  if (!node.inputs.some(({ name }) => reached.has(name))) return false;
+  for (const { name } of node.outputs) reached.add(name);
+  return true;
 }
 
+/** Cotangents of a node's inputs; `values` gives the values that its rule may read. */
 function pull(
   g: Graph,
   node: Node,
   cotangents: ReadonlyMap<string, Value>,
+  values: (v: Value) => Value,
   table: VjpTable,
 ): readonly (Value | null)[] {
-  const dys = node.outputs.map((v) => cotangents.get(v.name));
+  const dys = node.outputs.map(({ name }) => cotangents.get(name));
   if (dys.every((dy) => dy === undefined)) return [];
   const rule = table[node.op];
-  const y = node.outputs[0]!;
+  const ys = node.outputs.map(values);
+  const y = ys[0]!;
   if (!rule) throw new AppError('GRAPH', `no gradient rule for ${node.op} (which produces ${y.name})`);
-  const dy = dys[0] ?? zeros(g, y);
-  return rule({ g, x: node.inputs, y, dy, ys: node.outputs, dys, attrs: node.attrs });
+  return rule({ g, x: node.inputs.map(values), y, dy: dys[0] ?? zeros(g, y), ys, dys, attrs: node.attrs });
 }
 
 /** Undo broadcasting: sum dx over the axes along which x was repeated. */

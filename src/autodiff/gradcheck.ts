@@ -35,7 +35,7 @@ export async function gradcheck(
   const xs = shapes.map((shape, i) => g.feed(`x${i}`, shape));
   const y = f(g, ...xs);
   const c = normal(sizeOf(y.shape));
-  const dxs = pullback(g, [[y, g.feed('c', y.shape)]], xs, table);
+  const dxs = pullback(g, [[y, g.feed('c', y.shape)]], xs, { table });
   const run = await compile(g, [y, ...dxs]);
 
   const point = shapes.map((shape) => normal(sizeOf(shape)).map((v) => (positive ? Math.abs(v) + 0.5 : v)));

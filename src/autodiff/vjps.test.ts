@@ -96,7 +96,7 @@ function perturbed(name: string): VjpTable[] {
       for (const [i, dx] of dxs.entries()) if (dx && !g.constants.has(args.x[i]!.name)) gradients.add(i);
       return dxs;
     };
-    pullback(g, [[y, g.feed('c', y.shape)]], xs, { ...vjps, [name]: spy });
+    pullback(g, [[y, g.feed('c', y.shape)]], xs, { table: { ...vjps, [name]: spy } });
   }
   return [...gradients].map((at) => ({
     ...vjps,

@@ -25,8 +25,10 @@ export function attention(net: Net, name: string, x: Value, options: AttentionOp
   const q = linear(net, `${name}.to_q`, x, width, bias);
   const k = linear(net, `${name}.to_k`, context, width, bias);
   const v = linear(net, `${name}.to_v`, context, width, bias);
-  const onProbs = (probs: Value): Value => net.tap(`${name}.probs`, probs);
-  const mixed = composites.attention(net.g, q, k, v, { batch, heads, upcast, onProbs });
+  const tiled = net.attentionTile
+    ? { tile: net.attentionTile }
+    : { onProbs: (probs: Value): Value => net.tap(`${name}.probs`, probs) };
+  const mixed = composites.attention(net.g, q, k, v, { batch, heads, upcast, ...tiled });
   return tapTokens(net, `${name}.out`, linear(net, `${name}.to_out.0`, mixed, width), batch);
 }
 

@@ -19,6 +19,8 @@ export interface BuildOptions {
   readonly tap?: Tap;
   /** dtype of activations; float16 keeps norm statistics and softmax in float32. Inputs and outputs stay float32. Default float32. */
   readonly dtype?: 'float32' | 'float16';
+  /** compute attention for this many query rows at a time (less memory, same numbers); probability taps then see nothing. Default: all */
+  readonly attentionTile?: number;
 }
 
 /** What every layer function needs: the graph it appends to, where weights come from, who watches. */
@@ -26,4 +28,5 @@ export interface Net {
   readonly g: Graph;
   readonly params: Params;
   readonly tap: Tap;
+  readonly attentionTile?: number;
 }

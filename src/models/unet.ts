@@ -50,9 +50,9 @@ export function unet(
   params: Params,
   inputs: UNetInputs,
   config: UNetConfig,
-  { tap = noTap, dtype = 'float32' }: BuildOptions = {},
+  { tap = noTap, dtype = 'float32', attentionTile }: BuildOptions = {},
 ): Value {
-  const net: Net = { g, params, tap };
+  const net: Net = { g, params, tap, ...(attentionTile && { attentionTile }) };
   const { groups, eps, linearProjection, upcastAttention: upcast } = config;
   commonBatch(...Object.values(inputs));
   expectCondition('timestepCond', config.timeCondProjDim, inputs.timestepCond);
@@ -62,9 +62,11 @@ export function unet(
   const time = silu(g, timeEmbedding(net, inputs, config, dtype));
 
   const resnet = (name: string, x: Value, out: number, scale = 1): Value =>
-    resnetBlock(net, name, x, out, { groups, eps, time, scale });
+    g.region('block', () => resnetBlock(net, name, x, out, { groups, eps, time, scale }));
   const transformer = (name: string, x: Value, heads: number, depth: number): Value =>
-    transformer2d(net, name, x, { heads, depth, groups, linearProjection, upcast, context });
+    g.region('block', () =>
+      transformer2d(net, name, x, { heads, depth, groups, linearProjection, upcast, context }),
+    );
 
   let x = conv2d(net, 'conv_in', centred(net, sample!, config), config.down[0]!.channels);
   const skips = [x];

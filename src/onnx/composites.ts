@@ -1,6 +1,6 @@
 /** Functions made of ops. They are no nodes of their own, so they need no gradient rule. Float16 inputs get float32 statistics and softmax. */
 import type { Graph, Shape, Value } from './graph';
-import { expand, reshape, split, swapLast, transpose } from './movement';
+import { concat, expand, reshape, split, swapLast, transpose } from './movement';
 import * as op from './ops';
 
 /** x·σ(x). ORT fuses the two nodes into one on every backend. */
@@ -58,6 +58,11 @@ export interface AttentionOptions {
   readonly upcast?: boolean;
   /** sees, and may replace, the probabilities [B,N,Nq,Nk] */
   readonly onProbs?: (probs: Value) => Value;
+  /**
+   * Query rows at a time: never hold more than [B,N,tile,Nk] scores, and let gradients compute them again. Without a
+   * mask and `onProbs` only.
+   */
+  readonly tile?: number;
 }
 
 /**
@@ -68,7 +73,7 @@ export interface AttentionOptions {
  * @see Vaswani et al. 2017, arXiv:1706.03762, eq. (1)
  */
 export function attention(g: Graph, q: Value, k: Value, v: Value, options: AttentionOptions): Value {
-  const { batch, heads, mask, upcast = false, onProbs } = options;
+  const { batch, heads, mask, upcast = false, onProbs, tile } = options;
   const width = q.shape[1]! / heads;
   const dtype = q.dtype;
   const byHead = (x: Value): Value =>
@@ -76,12 +81,23 @@ export function attention(g: Graph, q: Value, k: Value, v: Value, options: Atten
   const scored = (x: Value): Value => (upcast ? op.cast(g, x, 'float32') : x);
   // Scale q, not the scores: fewer elements. kᵀ as a transpose of its own fuses into the product on the CPU.
   const query = scored(op.mul(g, byHead(q), op.scalar(g, 1 / Math.sqrt(width), dtype)));
-  const product = op.matMul(g, query, swapLast(g, scored(byHead(k))));
-  const scores = op.cast(g, product, 'float32');
-  const probs = op.softmax(g, mask ? op.add(g, scores, mask) : scores);
-  const seen = op.cast(g, onProbs ? onProbs(probs) : probs, dtype);
-  return unfold(g, op.matMul(g, seen, byHead(v)), [q.shape[0]!, v.shape[1]!]);
+  const [key, value] = [swapLast(g, scored(byHead(k))), byHead(v)];
+  const attend = (rows: Value): Value => {
+    const scores = op.cast(g, op.matMul(g, rows, key), 'float32');
+    const probs = op.softmax(g, mask ? op.add(g, scores, mask) : scores);
+    return op.matMul(g, op.cast(g, onProbs ? onProbs(probs) : probs, dtype), value);
+  };
+  const count = query.shape[2]!;
+  const whole = mask || onProbs || !tile || tile >= count;
+  const parts = whole
+    ? [attend(query)]
+    : split(g, query, tiles(count, tile), 2).map((rows) => g.region('tile', () => attend(rows)));
+  return unfold(g, concat(g, parts, 2), [q.shape[0]!, v.shape[1]!]);
 }
+
+/** `count` in pieces of `size`, the last one smaller if need be. */
+const tiles = (count: number, size: number): number[] =>
+  Array.from({ length: Math.ceil(count / size) }, (_, i) => Math.min(size, count - i * size));
 
 /** [B,N,L,d] → [B·L, N·d] */
 const unfold = (g: Graph, x: Value, shape: Shape): Value => reshape(g, transpose(g, x, [0, 2, 1, 3]), shape);

@@ -38,6 +38,13 @@ export const absent: Value = { name: '', shape: [], dtype: 'float32' };
 /** Constants up to this many elements are shared when equal: the same shape, axis or epsilon is asked for again and again. */
 const SHARED_CONSTANT_SIZE = 64;
 
+/** A stretch of nodes [begin, end) that a gradient may compute again instead of keeping its values. Regions nest. */
+export interface Region {
+  readonly kind: 'block' | 'tile';
+  readonly begin: number;
+  readonly end: number;
+}
+
 /** Append-only SSA graph with static shapes: every op appends one node and returns its output(s). */
 export class Graph {
   readonly nodes: Node[] = [];
@@ -46,6 +53,8 @@ export class Graph {
   /** named by state-dict key, bound from the WeightStore; one entry per key */
   readonly weights = new Map<string, Value>();
   readonly constants = new Map<string, Constant>();
+  /** inner ones before the ones around them */
+  readonly regions: Region[] = [];
   readonly #shared = new Map<string, Value>();
   #count = 0;
 
@@ -80,6 +89,14 @@ export class Graph {
       data: Array.isArray(data) ? pack(data, dtype) : (data as ConstantData),
     });
     return value;
+  }
+
+  /** Whatever `build` appends becomes a region. */
+  region<T>(kind: Region['kind'], build: () => T): T {
+    const begin = this.nodes.length;
+    const result = build();
+    if (this.nodes.length > begin) this.regions.push({ kind, begin, end: this.nodes.length });
+    return result;
   }
 
   /** Append a node. One output per entry of `outputs`. */
