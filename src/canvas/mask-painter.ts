@@ -84,11 +84,12 @@ export class MaskPainter {
   /** Strokes are stored one after another, each with all before it. */
   #store(label: string): void {
     const mask = this.#mask;
-    if (!mask) return;
+    const photo = this.#photo;
+    if (!mask || !photo) return;
     const empty = mask.isEmpty();
     const png = empty ? null : mask.toPng();
     void this.#saving(async () => {
-      const ref = png && (await importMask(await png));
+      const ref = png && (await importMask(await png, photo));
       if (mask !== this.#mask) return;
       this.#shown = ref?.id ?? null;
       commitEdit(label, (doc) => setMask(doc, ref));

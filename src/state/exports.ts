@@ -1,5 +1,6 @@
 import { shownTake } from '../document/actions';
 import type { Document, Take } from '../document/document';
+import type { FileContents } from '../formats/metadata';
 import { promptDiff } from '../util/prompt-diff';
 import { isAbort, reportError } from './errors';
 import { announce } from './session-store';
@@ -15,8 +16,8 @@ export interface ExportOptions {
 
 export interface Exported {
   readonly blob: Blob;
-  /** what the finished file says about itself */
-  readonly inside: readonly { readonly text: string; readonly present: boolean }[];
+  /** what the finished file says about itself, read from its bytes */
+  readonly inside: FileContents;
 }
 
 /** The file as it will be saved; undefined when it failed (which is told) or is no longer wanted. */
@@ -28,7 +29,7 @@ export async function renderExport(
   try {
     const blob = await files.api.exportImage(take, options);
     if (outdated.aborted) return;
-    return { blob, inside: [] };
+    return { blob, inside: await files.api.inside(blob) };
   } catch (error) {
     return reportError(error);
   }
@@ -45,6 +46,17 @@ export function exportName(doc: Document): string {
     .slice(0, 80);
 }
 
+/** Save as a download, under a name of our own. */
+export function download(blob: Blob, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  // the browser reads it after the click, at its leisure
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  announce(`Saved ${name}.`);
+}
+
 interface SaveOptions {
   readonly suggestedName: string;
   readonly types: readonly { readonly accept: Readonly<Record<string, readonly string[]>> }[];
@@ -52,26 +64,17 @@ interface SaveOptions {
 /** Chromium's, not yet in TypeScript's DOM library. */
 declare function showSaveFilePicker(options: SaveOptions): Promise<FileSystemFileHandle>;
 
-/** Save through the system's dialog where there is one, else as a download. @returns false when the person thought better of it */
-export async function saveExport(blob: Blob, name: string): Promise<boolean> {
+export const canChoosePlace = 'showSaveFilePicker' in globalThis;
+
+/** Save where the person says, through the system's dialog. @returns false when they thought better of it */
+export async function saveAs(blob: Blob, name: string): Promise<boolean> {
   try {
-    if ('showSaveFilePicker' in globalThis) {
-      const extension = name.slice(name.lastIndexOf('.'));
-      const handle = await showSaveFilePicker({
-        suggestedName: name,
-        types: [{ accept: { [blob.type]: [extension] } }],
-      });
-      const stream = await handle.createWritable();
-      await stream.write(blob);
-      await stream.close();
-    } else {
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(blob);
-      link.download = name;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-    }
-    announce(`Saved ${name}.`);
+    const accept = { [blob.type]: [name.slice(name.lastIndexOf('.'))] };
+    const handle = await showSaveFilePicker({ suggestedName: name, types: [{ accept }] });
+    const stream = await handle.createWritable();
+    await stream.write(blob);
+    await stream.close();
+    announce(`Saved ${handle.name}.`);
     return true;
   } catch (error) {
     if (!isAbort(error)) reportError(error);

@@ -1,10 +1,12 @@
 import { restore } from '../document/migrations';
 import { projectDatabase } from '../storage/db';
+import { reachableBlobs } from '../storage/gc';
 import { requestPersistence } from '../storage/quota';
 import { debounce } from '../util/async';
 import { currentDocument, documentStore, openDocument } from './document-store';
 import { reportError } from './errors';
 import { setSession } from './session-store';
+import { files } from './workers';
 
 /** There is one project for now, under this id. */
 const project = 'current';
@@ -19,6 +21,7 @@ export async function startSaving(): Promise<void> {
     // better an empty studio that says so than none
     reportError(error);
   }
+  void freePixels();
   let saved = currentDocument();
   const save = debounce(async () => {
     const doc = currentDocument();
@@ -40,4 +43,20 @@ export async function startSaving(): Promise<void> {
   });
   addEventListener('pagehide', save.flush);
   document.addEventListener('visibilitychange', () => document.hidden && save.flush());
+}
+
+/** Delete pictures that no saved project reaches, unless another tab is open, whose undo may still reach them. */
+async function freePixels(): Promise<void> {
+  const lock = 'pixels';
+  try {
+    await navigator.locks.request(lock, { ifAvailable: true }, async (alone) => {
+      if (!alone) return;
+      const reachable = reachableBlobs([await database.documents(), currentDocument()]);
+      await files.api.collectGarbage([...reachable]);
+    });
+  } catch (error) {
+    reportError(error);
+  }
+  // held until this tab is closed
+  void navigator.locks.request(lock, { mode: 'shared' }, () => new Promise(() => {}));
 }

@@ -1,12 +1,19 @@
 import { Check, Minus } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { Label } from 'react-aria-components/Label';
 import { Slider, SliderOutput, SliderThumb, SliderTrack } from 'react-aria-components/Slider';
 import { ToggleButton } from 'react-aria-components/ToggleButton';
 import { ToggleButtonGroup } from 'react-aria-components/ToggleButtonGroup';
 import { shownTake } from '../../document/actions';
-import { type Exported, exportName, renderExport, saveExport } from '../../state/exports';
+import {
+  canChoosePlace,
+  download,
+  type Exported,
+  exportName,
+  renderExport,
+  saveAs,
+} from '../../state/exports';
 import { setSession } from '../../state/session-store';
 import { type ExportFormat, setSettings } from '../../state/settings-store';
 import { useDocument, useSettings } from '../../state/use-store';
@@ -48,6 +55,11 @@ export function ExportDialog() {
   if (!take) return null;
   const { width, height } = take.recipe.photo;
   const file = `${name}.${format === 'jpeg' ? 'jpg' : format}`;
+  const close = (): void => setSession({ dialog: null });
+  const save = (blob: Blob): void => {
+    download(blob, file);
+    close();
+  };
   return (
     <Modal title="Export" wide>
       <div className="export">
@@ -73,42 +85,64 @@ export function ExportDialog() {
             <span className="help">
               {format === 'png'
                 ? 'Lossless: pixels that were not edited are identical to the photo’s.'
-                : 'Smaller, with slight losses everywhere.'}
+                : 'Smaller, with slight losses everywhere. Only PNG carries the recipe.'}
             </span>
           </div>
           {format !== 'png' && <Quality value={quality} />}
-          <Toggle
-            label="Include recipe"
-            help="Prompts and settings travel in the file: drop it here to restore them."
-            value={recipe}
-            onChange={(on) => setSettings({ exportRecipe: on })}
-          />
+          {format === 'png' && (
+            <Toggle
+              label="Include recipe"
+              help="Prompts and settings travel in the file: drop it here to restore them."
+              value={recipe}
+              onChange={(on) => setSettings({ exportRecipe: on })}
+            />
+          )}
           <div className="field">
             <h3 className="help">What is inside</h3>
             <ul className="inside" aria-label="What is inside">
-              <li>
-                <Check aria-hidden size={14} /> Picture, {width} × {height}
+              <Item present>
+                Picture, {width} × {height}
                 {made && `, ${size(made.blob.size)}`}
-              </li>
-              {made?.inside.map(({ text, present }) => (
-                <li key={text}>
-                  {present ? <Check aria-hidden size={14} /> : <Minus aria-hidden size={14} />} {text}
-                </li>
-              ))}
+              </Item>
+              {made && (
+                <>
+                  <Item present={made.inside.label}>Label: made partly by a trained model</Item>
+                  <Item present={made.inside.recipe}>
+                    {made.inside.recipe ? 'Recipe: prompts and settings' : 'No recipe'}
+                  </Item>
+                  <Item present={made.inside.exif}>
+                    {made.inside.exif ? 'Camera data' : 'No place, date or camera data'}
+                  </Item>
+                </>
+              )}
             </ul>
           </div>
-          <Button
-            className="button solid"
-            isDisabled={!made}
-            onPress={() =>
-              made && void saveExport(made.blob, file).then((saved) => saved && setSession({ dialog: null }))
-            }
-          >
-            Save {file}
-          </Button>
+          <div className="row save">
+            <Button className="button solid" isDisabled={!made} onPress={() => made && save(made.blob)}>
+              Save {file}
+            </Button>
+            {canChoosePlace && (
+              <Button
+                className="button plain"
+                isDisabled={!made}
+                onPress={() => made && void saveAs(made.blob, file).then((saved) => saved && close())}
+              >
+                Save as…
+              </Button>
+            )}
+          </div>
         </div>
       </div>
     </Modal>
+  );
+}
+
+function Item({ present, children }: { present: boolean; children: ReactNode }) {
+  const Icon = present ? Check : Minus;
+  return (
+    <li>
+      <Icon aria-hidden size={14} /> <span>{children}</span>
+    </li>
   );
 }
 

@@ -21,7 +21,6 @@ export function CanvasPanel() {
         className="stage"
         role="application"
         aria-label="Photo with the edit square. Arrow keys move the square, Alt and arrow keys resize it; with a brush they move the brush and Enter paints."
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: an application takes keys
         tabIndex={hasPhoto ? 0 : -1}
         hidden={!hasPhoto}
       />

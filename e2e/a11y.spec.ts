@@ -1,0 +1,101 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { expect, type Page, test } from '@playwright/test';
+import { phoneJpeg, Studio } from './app';
+
+async function expectAccessible(page: Page, state: string): Promise<void> {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    .analyze();
+  const found = violations.map(({ id, impact, nodes }) => `${state}: ${id} (${impact}) ${nodes[0]?.html}`);
+  expect(found).toEqual([]);
+}
+
+test('no state of the studio has an accessibility finding', async ({ page }) => {
+  const studio = new Studio(page);
+  await studio.open();
+  await expectAccessible(page, 'empty');
+
+  await studio.drop(await phoneJpeg());
+  await studio.describe('a photo of a cat on a wooden table', 'a photo of a dog on a wooden table');
+  await page.getByRole('button', { name: 'Advanced' }).click();
+  await expect(page.getByText('Saved in this browser')).toBeVisible();
+  await expectAccessible(page, 'photo, advanced settings');
+
+  await page.getByRole('button', { name: /^Subject: cat/ }).click();
+  await expect(page.getByRole('textbox', { name: 'Subject' })).toBeVisible();
+  await page.getByRole('button', { name: 'Paint mask' }).click();
+  await expectAccessible(page, 'painting, correcting the subject');
+  await page.getByRole('button', { name: 'Move', exact: true }).click();
+
+  await studio.set('Steps', 300);
+  await studio.run.click();
+  await expect(page.getByText(/^Step \d+ of 300/)).toBeVisible({ timeout: 120_000 });
+  await expectAccessible(page, 'running');
+  await studio.stop.click();
+  await expect(studio.takes).toHaveCount(1);
+  await expectAccessible(page, 'done');
+
+  await page.getByRole('button', { name: 'Export', exact: true }).click();
+  await expect(page.getByRole('button', { name: /^Save .*\.png/ })).toBeEnabled();
+  await page.getByRole('radio', { name: 'JPEG' }).click();
+  await expect(page.getByRole('button', { name: /^Save .*\.jpg/ })).toBeEnabled();
+  await expectAccessible(page, 'export');
+  await page.keyboard.press('Escape');
+
+  await page.keyboard.press('Shift+?');
+  await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible();
+  await expectAccessible(page, 'shortcuts');
+  await page.keyboard.press('Escape');
+
+  await studio.drop({ name: 'broken.png', type: 'image/png', bytes: Buffer.from('nothing') });
+  await expect(page.getByRole('alert')).not.toBeEmpty();
+  await expectAccessible(page, 'error');
+});
+
+test('the whole flow works with the keyboard alone', async ({ page }) => {
+  const studio = new Studio(page);
+  await studio.open();
+  const chooser = page.waitForEvent('filechooser');
+  await page.keyboard.press('Control+o');
+  const photo = await phoneJpeg();
+  await (await chooser).setFiles({ name: photo.name, mimeType: photo.type, buffer: photo.bytes });
+  await expect(page.getByText('1024 × 768')).toBeVisible();
+
+  const tabTo = async (name: string | RegExp) => {
+    for (let i = 0; i < 60; i++) {
+      await page.keyboard.press('Tab');
+      const at = page.locator(':focus');
+      const label = await at.evaluate(
+        (it) =>
+          it.getAttribute('aria-label') ??
+          (it as HTMLInputElement).labels?.[0]?.textContent ??
+          it.textContent ??
+          '',
+      );
+      if (typeof name === 'string' ? label.trim() === name : name.test(label)) return;
+    }
+    throw new Error(`Tab never reaches ${name}`);
+  };
+  await tabTo('Photo shows');
+  await page.keyboard.type('a photo of a cat on a wooden table');
+  await tabTo('Change to');
+  await page.keyboard.type('a photo of a dog on a wooden table');
+  await tabTo('Steps');
+  await page.keyboard.type('2');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Control+Enter');
+  await expect(studio.takes).toHaveCount(1, { timeout: 120_000 });
+  await tabTo('Compare before and after');
+  await page.keyboard.press('End');
+  await expect(studio.compare).toHaveValue('100');
+
+  await page.keyboard.press('Control+Shift+e');
+  const save = page.getByRole('button', { name: /^Save .*\./ });
+  await expect(save).toBeEnabled();
+  const download = page.waitForEvent('download');
+  for (let i = 0; i < 12 && !/^Save /.test((await page.locator(':focus').textContent()) ?? ''); i++) {
+    await page.keyboard.press('Tab');
+  }
+  await page.keyboard.press('Enter');
+  expect((await download).suggestedFilename()).toMatch(/-dog\.png$/);
+});

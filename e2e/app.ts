@@ -1,0 +1,107 @@
+import { readFile } from 'node:fs/promises';
+import { expect, type Locator, type Page } from '@playwright/test';
+import sharp from 'sharp';
+
+export interface NamedFile {
+  readonly name: string;
+  readonly type: string;
+  readonly bytes: Buffer;
+}
+
+/** The bundled demo scene as a phone would store it: pixels lying on their side, orientation 6 ("turn me clockwise"). */
+export async function phoneJpeg(): Promise<NamedFile & { readonly upright: Buffer }> {
+  const upright = await sharp(new URL('../public/demo/cat-on-table.jpg', import.meta.url).pathname)
+    .png()
+    .toBuffer();
+  const bytes = await sharp(upright)
+    .rotate(-90)
+    .jpeg({ quality: 92 })
+    .withMetadata({ orientation: 6 })
+    .toBuffer();
+  return { name: 'IMG_2041.jpg', type: 'image/jpeg', bytes, upright };
+}
+
+/** The studio as a person uses it: every locator is a role and a name, or a label. */
+export class Studio {
+  readonly page: Page;
+  readonly run: Locator;
+  readonly stop: Locator;
+  readonly progress: Locator;
+  readonly compare: Locator;
+  readonly status: Locator;
+  readonly source: Locator;
+  readonly target: Locator;
+  readonly takes: Locator;
+
+  constructor(page: Page) {
+    this.page = page;
+    this.run = page.getByRole('button', { name: 'Run', exact: true });
+    this.stop = page.getByRole('button', { name: 'Stop', exact: true });
+    this.progress = page.getByRole('progressbar', { name: 'Editing' });
+    this.compare = page.getByRole('slider', { name: 'Compare before and after' });
+    this.status = page.getByRole('status');
+    this.source = page.getByRole('textbox', { name: 'Photo shows' });
+    this.target = page.getByRole('textbox', { name: 'Change to' });
+    this.takes = page.getByRole('button', { name: /^Take \d/ });
+  }
+
+  async open(): Promise<void> {
+    await this.page.goto('.');
+    await expect(this.page.getByRole('button', { name: 'Try the demo' })).toBeVisible();
+  }
+
+  /** Drop a file somewhere on the window, as the system does. */
+  async drop({ name, type, bytes }: NamedFile): Promise<void> {
+    const data = await this.page.evaluateHandle(
+      ([name, type, base64]) => {
+        const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], name, { type }));
+        return transfer;
+      },
+      [name, type, bytes.toString('base64')] as const,
+    );
+    await this.page.dispatchEvent('body', 'dragover', { dataTransfer: data });
+    await expect(this.page.getByText('Drop to open as photo')).toBeVisible();
+    await this.page.dispatchEvent('body', 'drop', { dataTransfer: data });
+  }
+
+  async describe(source: string, target: string): Promise<void> {
+    await this.source.fill(source);
+    await this.target.fill(target);
+  }
+
+  async set(label: string, value: number): Promise<void> {
+    const field = this.page.getByRole('textbox', { name: label, exact: true });
+    await field.fill(String(value));
+    await field.press('Tab');
+  }
+
+  /** Run an edit to its end. */
+  async edit(): Promise<void> {
+    const before = await this.takes.count();
+    await this.run.click();
+    await expect(this.status).toHaveText('Editing started.');
+    await expect(this.takes).toHaveCount(before + 1, { timeout: 150_000 });
+    await expect(this.status).toHaveText(/^Done in /);
+  }
+
+  /** Export the shown take and read the file that was saved. */
+  async export(format: 'PNG' | 'JPEG' | 'WebP' = 'PNG'): Promise<NamedFile> {
+    await this.page.getByRole('button', { name: 'Export', exact: true }).click();
+    const dialog = this.page.getByRole('dialog', { name: 'Export' });
+    await dialog.getByRole('radio', { name: format }).click();
+    const download = this.page.waitForEvent('download');
+    await dialog.getByRole('button', { name: /^Save .*\./ }).click();
+    const file = await download;
+    const bytes = await readFile(await file.path());
+    await expect(dialog).toBeHidden();
+    return { name: file.suggestedFilename(), type: `image/${format.toLowerCase()}`, bytes };
+  }
+}
+
+/** Raw RGB of an encoded picture. */
+export async function pixels(bytes: Buffer): Promise<{ width: number; height: number; data: Buffer }> {
+  const { data, info } = await sharp(bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, data };
+}

@@ -1,0 +1,35 @@
+import { expect, test } from '@playwright/test';
+import { phoneJpeg, Studio } from './app';
+
+test('when the engine dies in mid-edit, that is said, nothing is lost, and trying again works', async ({
+  page,
+}) => {
+  const studio = new Studio(page);
+  await studio.open();
+  await studio.drop(await phoneJpeg());
+  await studio.describe('a photo of a cat on a wooden table', 'a photo of a dog on a wooden table');
+  await studio.set('Steps', 3);
+  await studio.edit();
+
+  await studio.set('Steps', 300);
+  await studio.run.click();
+  await expect(page.getByText(/^Step [1-9] of 300/)).toBeVisible({ timeout: 120_000 });
+  // ORT's threads are workers too; ours is the one with the engine in it
+  const engine = page.workers().find((worker) => /engine/.test(worker.url()))!;
+  await engine.evaluate(() => {
+    setTimeout(() => {
+      throw new Error('killed by the test');
+    });
+  });
+
+  const alert = page.getByRole('alert');
+  await expect(alert).toContainText('The editing engine stopped and was started again');
+  await expect(studio.progress).toBeHidden();
+  await expect(studio.takes).toHaveCount(1);
+  await expect(studio.source).toHaveValue('a photo of a cat on a wooden table');
+
+  await studio.set('Steps', 2);
+  await expect(studio.run).toBeEnabled();
+  await alert.getByRole('button', { name: 'Try again' }).click();
+  await expect(studio.takes).toHaveCount(2, { timeout: 120_000 });
+});
