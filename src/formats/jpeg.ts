@@ -65,6 +65,11 @@ const startsWith = (data: Uint8Array, text: string): boolean =>
 export const isExif = ({ marker, data }: JpegSegment): boolean =>
   marker === APP1 && startsWith(data, 'Exif\0');
 
+const XMP_NAMESPACE = 'http://ns.adobe.com/xap/1.0/\0';
+
+export const isXmp = ({ marker, data }: JpegSegment): boolean =>
+  marker === APP1 && startsWith(data, XMP_NAMESPACE);
+
 /** The file without its EXIF segments, as parts that share its memory. */
 export function withoutExif(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
   const parts: Uint8Array<ArrayBuffer>[] = [];
@@ -79,7 +84,7 @@ export function withoutExif(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuf
 
 /** Puts an XMP packet behind the JFIF header. The packet must fit one segment, about 65 000 bytes. */
 export function withXmp(bytes: Uint8Array<ArrayBuffer>, xmp: string): Uint8Array<ArrayBuffer>[] {
-  const body = new TextEncoder().encode(`http://ns.adobe.com/xap/1.0/\0${xmp}`);
+  const body = new TextEncoder().encode(XMP_NAMESPACE + xmp);
   const length = body.length + 2;
   const jfif = readSegments(bytes).find(({ marker, data }) => marker === APP0 && startsWith(data, 'JFIF\0'));
   const at = jfif?.end ?? 2;

@@ -1,6 +1,8 @@
 import type { Recipe } from '../document/document';
 import { createLogger } from '../util/log';
+import { inspectImage } from './inspect';
 import * as jpeg from './jpeg';
+import { hasExif } from './orientation';
 import { findText, PNG_SIGNATURE, type PngChunk, readChunks, textChunk } from './png';
 import { RECIPE_LIMIT, recipeFromJson, recipeToJson, recipeToParameters } from './recipe-text';
 import * as webp from './webp';
@@ -27,7 +29,8 @@ const XMP = `<?xpacket begin="\uFEFF" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </x:xmpmeta>
 <?xpacket end="r"?>`;
 
-/** Keyword of the recipe in a PNG. */
+/** Keywords in a PNG: of XMP, and of the recipe. */
+const XMP_KEYWORD = 'XML:com.adobe.xmp';
 const KEYWORD = 'dreamsteerer';
 
 /**
@@ -35,7 +38,7 @@ const KEYWORD = 'dreamsteerer';
  * programs. Exports are made from pixels, so nothing of the photo's own metadata (place, camera, date) can come along.
  */
 export const pngMetadata = (recipe: Recipe | null): PngChunk[] => [
-  textChunk('XML:com.adobe.xmp', XMP, true),
+  textChunk(XMP_KEYWORD, XMP, true),
   ...(recipe
     ? [textChunk('parameters', recipeToParameters(recipe)), textChunk(KEYWORD, recipeToJson(recipe), true)]
     : []),
@@ -59,4 +62,41 @@ export function readRecipe(bytes: Uint8Array): Recipe | null {
     log.warn('a recipe in a picture could not be read', error);
     return null;
   }
+}
+
+/** What a picture file says about itself. */
+export interface FileContents {
+  /** marked as made partly by a trained model */
+  readonly label: boolean;
+  readonly recipe: boolean;
+  /** camera data: place, time, model, serial numbers */
+  readonly exif: boolean;
+}
+
+/** The XMP packet as text, whatever the container; null when there is none. @throws AppError BAD_IMAGE when damaged */
+function readXmp(bytes: Uint8Array<ArrayBuffer>): string | null {
+  const text = new TextDecoder();
+  switch (inspectImage(bytes, 'picture').type) {
+    case 'png':
+      return findText(readChunks(bytes), XMP_KEYWORD, RECIPE_LIMIT);
+    case 'jpeg': {
+      const segment = jpeg.readSegments(bytes).find(jpeg.isXmp);
+      return segment ? text.decode(segment.data) : null;
+    }
+    case 'webp': {
+      const chunk = webp.readRiff(bytes).find(({ type }) => type === 'XMP ');
+      return chunk ? text.decode(chunk.data) : null;
+    }
+    default:
+      return null;
+  }
+}
+
+/** Reads the finished bytes again instead of trusting what was asked to be written. @throws AppError BAD_IMAGE */
+export function describeFile(bytes: Uint8Array<ArrayBuffer>): FileContents {
+  return {
+    label: readXmp(bytes)?.includes(DIGITAL_SOURCE_TYPE) ?? false,
+    recipe: readRecipe(bytes) !== null,
+    exif: hasExif(bytes),
+  };
 }

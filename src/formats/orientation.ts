@@ -8,17 +8,27 @@ import * as webp from './webp';
 /** EXIF orientation, 1 … 8: how to turn stored pixels so that up is up. */
 export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
+function readExif(bytes: Uint8Array<ArrayBuffer>): ExifReader.ExpandedTags | null {
+  try {
+    return ExifReader.loadView(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
+      expanded: true,
+    });
+  } catch {
+    // No metadata, or damaged metadata, is no reason to refuse a picture.
+    return null;
+  }
+}
+
+/** Whether the file carries camera data. */
+export function hasExif(bytes: Uint8Array<ArrayBuffer>): boolean {
+  const tags = readExif(bytes);
+  return tags?.exif !== undefined || tags?.gps !== undefined;
+}
+
 /** 1 (as stored) when the file says nothing sensible. */
 export function readOrientation(bytes: Uint8Array<ArrayBuffer>): Orientation {
-  try {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const { exif } = ExifReader.loadView(view, { expanded: true });
-    const value = Number(exif?.Orientation?.value);
-    return [1, 2, 3, 4, 5, 6, 7, 8].includes(value) ? (value as Orientation) : 1;
-  } catch {
-    // No metadata, or damaged metadata: pictures without a direction are upright.
-    return 1;
-  }
+  const value = Number(readExif(bytes)?.exif?.Orientation?.value);
+  return [1, 2, 3, 4, 5, 6, 7, 8].includes(value) ? (value as Orientation) : 1;
 }
 
 /**
@@ -56,7 +66,7 @@ export const turnsByExif = (type: ImageType): boolean =>
  *
  * @see CIPA DC-008 (Exif 2.32), tag 0x0112: n says where the first stored row and column lie in the upright picture
  */
-export function orient(pixels: Pixels & { data: Uint8ClampedArray<ArrayBuffer> }, orientation: Orientation) {
+export function orient<P extends Pixels>(pixels: P, orientation: Orientation) {
   if (orientation === 1) return pixels;
   const { width: w, height: h } = pixels;
   const from = new Uint32Array(pixels.data.buffer, pixels.data.byteOffset, w * h);

@@ -1,7 +1,7 @@
 import type { Square } from '../document/document';
 import { AppError } from '../util/errors';
 import type { Pixels } from '../util/pixels';
-import { checkSquare, cropSquare } from './crop';
+import { cutSquare } from './crop';
 import { boxBlur, dilate, erode, mapPlane, type Plane, smooth, smoothstep } from './plane-filters';
 import { resize } from './resize';
 import { fromTensor, toTensor } from './tensor';
@@ -136,28 +136,29 @@ function fade(i: number, size: number, width: number, open: { start: boolean; en
   return start * end;
 }
 
+/** Reaching this much of the mask allows the whole change: a soft mask guides an edit, it does not half-blend it. */
+const MASK_KNEE = 0.25;
+
 /**
- * Puts an edited square back into the photo at the photo's own resolution.
+ * The edited square as it appears in the photo, at the photo's own resolution.
  *
  *   out = (1 − α)·photo + α·upsample(edited + cast)          RGB; the photo's alpha channel is kept
- *   α   = stretch(c) · smoothstep(0, ½, stretch(mask)) · fade
+ *   α   = stretch(c) · smoothstep(0, ¼, stretch(mask)) · fade
  *
  * with the change map c of `changeMap`, the colour match of `matchColour`, Lanczos for `upsample`, linear `stretch`,
  * and a `fade` to 0 along the square's border. The model works at 128 to 512 px, the square may be thousands: so the
- * photo's own detail stays wherever nothing changed. α is exactly 0 there, outside the square, and where the mask is
- * black, and those bytes are the photo's. With edited = source the result is the photo, byte for byte.
+ * photo's own detail stays wherever nothing changed. α is exactly 0 there and where the mask is black, and those bytes
+ * are the photo's. With edited = source the result is the photo's square, byte for byte.
  *
- * Time and memory grow with the square, beyond one copy of the photo.
- *
+ * @returns size × size px
  * @throws AppError BAD_REQUEST when the square is not inside the photo; SHAPE when pictures do not fit each other
  */
-export async function stitch(
+export async function stitchSquare(
   photo: Pixels,
   square: Square,
   { edited, source, mask }: StitchInput,
   options: StitchOptions = STITCH_DEFAULTS,
 ): Promise<Pixels & { data: Uint8ClampedArray<ArrayBuffer> }> {
-  checkSquare(photo, square);
   const side = edited.width;
   for (const picture of [edited, source ?? edited]) {
     if (picture.width !== side || picture.height !== side) {
@@ -171,10 +172,10 @@ export async function stitch(
     throw new AppError('SHAPE', `the mask of a square is square, not ${mask.width} × ${mask.height} px`);
   }
   const { x, y, size } = square;
+  const result = cutSquare(photo, square);
   // As the model sees it: transparent parts over white.
-  const own = fromTensor(toTensor(await cropSquare(photo, square, side)));
+  const own = fromTensor(toTensor(await resize(result, side, side)));
   const changed = changeMap(edited, source ?? own, options);
-  const result = { ...photo, data: new Uint8ClampedArray(photo.data) };
   if (changed.data.every((c) => c === 0)) return result;
 
   const matched = source ? matchColour(edited, own, source, changed) : edited;
@@ -192,15 +193,34 @@ export async function stitch(
     const down = fade(row, size, width, open(y, photo.height));
     for (let column = 0; column < size; column++) {
       if (alphas[column]! === 0) continue;
-      const alpha = alphas[column]! * smoothstep(0, 127.5, masks[column]!) * across[column]! * down;
+      const allowed = smoothstep(0, 255 * MASK_KNEE, masks[column]!);
+      const alpha = alphas[column]! * allowed * across[column]! * down;
       if (alpha < VISIBLE) continue;
-      const at = 4 * ((y + row) * photo.width + x + column);
-      const from = 4 * (row * size + column);
-      for (let c = 0; c < 3; c++) {
-        const before = result.data[at + c]!;
-        result.data[at + c] = before + alpha * (large.data[from + c]! - before);
+      const at = 4 * (row * size + column);
+      for (let c = at; c < at + 3; c++) {
+        const before = result.data[c]!;
+        result.data[c] = before + alpha * (large.data[c]! - before);
       }
     }
   }
   return result;
+}
+
+/**
+ * The photo with an edited square put back; see `stitchSquare`. Outside the square every byte is the photo's.
+ * Time and memory grow with the square, beyond one copy of the photo.
+ */
+export async function stitch(
+  photo: Pixels,
+  square: Square,
+  input: StitchInput,
+  options: StitchOptions = STITCH_DEFAULTS,
+): Promise<Pixels & { data: Uint8ClampedArray<ArrayBuffer> }> {
+  const { data: patch } = await stitchSquare(photo, square, input, options);
+  const data = new Uint8ClampedArray(photo.data);
+  const { x, y, size } = square;
+  for (let row = 0; row < size; row++) {
+    data.set(patch.subarray(4 * row * size, 4 * (row + 1) * size), 4 * ((y + row) * photo.width + x));
+  }
+  return { data, width: photo.width, height: photo.height };
 }

@@ -31,6 +31,9 @@ Comlink.transferHandlers.set('throw', {
   },
 } satisfies Comlink.TransferHandler<unknown, SerializedError>);
 
+/** Worker side: expose an API to the thread that started the worker, with errors that keep their class. */
+export const serve = (api: object): void => Comlink.expose(api);
+
 /**
  * A job yields events in order. `signal` fires as soon as the caller cancels, also in the middle of a step; the job
  * looks at it between steps and ends, by returning (after a last event, if there is something to keep) or by throwing.
