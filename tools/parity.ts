@@ -1,9 +1,9 @@
 /** Command line of the parity check: one JSON line per compared quantity. Exit code 1: a forward is off; 2: bad usage. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BACKENDS, type BackendName } from './parity/backends';
-import { parity } from './parity/parity';
+import type { BackendName } from '../src/runtime/capabilities';
+import { BACKENDS } from './parity/backends';
 
 const USAGE = 'usage: npm run parity -- DIR... [--backend node|wasm|webgpu]';
 
@@ -34,24 +34,21 @@ async function referenceFiles(dir: string): Promise<readonly string[]> {
 }
 
 async function main(): Promise<number> {
-  const { dirs, backend: name } = readArguments();
+  const { dirs, backend } = readArguments();
   const files = (await Promise.all(dirs.map(referenceFiles))).flat();
-  const backend = await BACKENDS[name]!();
   let ok = true;
-  try {
-    for (const file of files) {
-      const label = basename(file);
-      const lines = await parity(label, await readFile(file), backend.run).catch((error: Error) => [
-        { file: label, quantity: 'forward', relErr: null, ok: false, error: error.message },
+  await BACKENDS[backend](async (compare) => {
+    for (const path of files) {
+      const file = basename(path);
+      const lines = await compare(path).catch((error: Error) => [
+        { file, quantity: 'forward', relErr: null, ok: false, error: error.message },
       ]);
       for (const line of lines) {
         console.log(JSON.stringify(line));
         ok &&= line.ok;
       }
     }
-  } finally {
-    await backend.close();
-  }
+  });
   return ok ? 0 : 1;
 }
 

@@ -78,13 +78,17 @@ test('a lost device rejects runs with DEVICE_LOST, and a new backend computes', 
   second.dispose();
 });
 
-test('a declared feed that nothing reads is refused', async () => {
+test('a feed or weight that nothing reads never reaches ORT, which would copy it back on every run', async () => {
   const { graph, outputs } = tinyNet();
   graph.feed('idle', [2]);
-  await expect(compile(graph, outputs, new WeightStore(gpu, tinySource()))).rejects.toMatchObject({
-    code: 'GRAPH',
+  graph.weight('unused.weight', [9]);
+  const program = await compile(graph, outputs, new WeightStore(gpu, tinySource()));
+  await expect(program.run({ ...tinyFeeds(), idle: wave([2]) })).rejects.toMatchObject({
+    code: 'SHAPE',
     details: { names: ['idle'] },
   });
+  await program.run(tinyFeeds());
+  await program.dispose();
 });
 
 test.each([1, 3, 5])('a tensor of %i floats, no multiple of 16 bytes, is fed and read back', async (n) => {

@@ -72,14 +72,19 @@ describe('feeds are checked by name and shape', () => {
   });
 });
 
-test('a feed that no output needs, and a weight that is missing or misshapen, are refused by name', async () => {
+test('a feed that no output needs is left out, and refused by name when given', async () => {
   const { graph, outputs } = tinyNet();
   graph.feed('idle', [2]);
-  await expect(compile(graph, outputs, new WeightStore(backend, tinySource()))).rejects.toMatchObject({
-    code: 'GRAPH',
+  const program = await compile(graph, outputs, new WeightStore(backend, tinySource()));
+  expect(program.feeds.map(({ name }) => name)).toEqual(['x', 'shift']);
+  await program.run(tinyFeeds());
+  await expect(program.run({ ...tinyFeeds(), idle: wave([2]) })).rejects.toMatchObject({
+    code: 'SHAPE',
     details: { names: ['idle'] },
   });
+});
 
+test('a weight that is missing or misshapen is refused by name', async () => {
   const net = tinyNet();
   const shapes = new Map(tinySource().shapes);
   shapes.set('conv.bias', [4]);
