@@ -3,13 +3,14 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ExifReader from 'exifreader';
-import sharp, { type Sharp } from 'sharp';
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Recipe } from '../src/document/document';
 import { DIGITAL_SOURCE_TYPE, describeFile, readRecipe } from '../src/formats/metadata';
 import { encodePng } from '../src/formats/png';
 import type { Pixels } from '../src/util/pixels';
 import { encodeImage, readImage, writeImage } from './images';
+import { oddImages, QUARTERS, quarters, raw, rotated } from './odd-images';
 
 let folder: string;
 beforeAll(async () => {
@@ -21,18 +22,6 @@ const save = async (name: string, bytes: Uint8Array | string): Promise<string> =
   await writeFile(join(folder, name), bytes);
   return join(folder, name);
 };
-/** Flat quarters: red, green over blue, yellow; each 16 × 12 px, so that every turn and mirror shows. */
-const QUARTERS = { red: [220, 30, 30], green: [30, 200, 40], blue: [40, 50, 220], yellow: [230, 220, 40] };
-const quarters = (): Pixels => {
-  const data = new Uint8ClampedArray(4 * 32 * 24);
-  for (let i = 0; i < 32 * 24; i++) {
-    const [left, top] = [i % 32 < 16, i < 32 * 12];
-    const colour = top ? (left ? 'red' : 'green') : left ? 'blue' : 'yellow';
-    data.set([...QUARTERS[colour], 255], 4 * i);
-  }
-  return { data, width: 32, height: 24 };
-};
-const raw = ({ data, width, height }: Pixels) => sharp(data, { raw: { width, height, channels: 4 } });
 /** Names of the colours in the middle of each quarter: top left, top right, bottom left, bottom right. */
 const layout = ({ data, width, height }: Pixels): string[] =>
   [0.25, 0.75].flatMap((y) =>
@@ -47,11 +36,7 @@ const UPRIGHT = ['red', 'green', 'blue', 'yellow'];
 for (const format of ['jpeg', 'png', 'webp'] as const) {
   test(`EXIF orientations 1 to 8 in ${format} come out upright`, async () => {
     for (let orientation = 1; orientation <= 8; orientation++) {
-      // Stored so that applying the orientation gives the quarters back: libvips undoes what its own test would apply.
-      const inverse = [0, 1, 2, 3, 4, 5, 8, 7, 6][orientation]!;
-      const stored = await raw(quarters()).withMetadata({ orientation: inverse }).png().toBuffer();
-      const turned = await sharp(stored).autoOrient().toBuffer();
-      const bytes = await sharp(turned).withMetadata({ orientation })[format]().toBuffer();
+      const bytes = await rotated(orientation, format);
       const pixels = await readImage(await save(`${orientation}.${format}`, bytes));
       expect([orientation, pixels.width, pixels.height, layout(pixels)]).toEqual([
         orientation,
@@ -64,31 +49,11 @@ for (const format of ['jpeg', 'png', 'webp'] as const) {
 }
 
 test('odd but valid pictures are read as 8-bit sRGB with alpha', async () => {
-  const image = (): Sharp => raw(quarters());
-  const frames = [raw(quarters()), raw(quarters()).negate({ alpha: false })];
-  const stack = Buffer.concat(await Promise.all(frames.map((f) => f.raw().toBuffer())));
-  const animation = (): Sharp =>
-    sharp(stack, { raw: { width: 32, height: 48, channels: 4, pageHeight: 24 } });
-  const files: Record<string, Buffer> = {
-    'cmyk.jpg': await image().flatten().toColourspace('cmyk').jpeg().toBuffer(),
-    '16bit.png': await image().toColourspace('rgb16').png().toBuffer(),
-    'palette.png': await image().png({ palette: true }).toBuffer(),
-    'interlaced.png': await image().png({ progressive: true }).toBuffer(),
-    'progressive.jpg': await image().flatten().jpeg({ progressive: true }).toBuffer(),
-    'animated.gif': await animation()
-      .gif({ delay: [100, 100] })
-      .toBuffer(),
-    'animated.webp': await animation()
-      .webp({ delay: [100, 100], lossless: true })
-      .toBuffer(),
-    'still.avif': await image().avif({ quality: 90 }).toBuffer(),
-    'scan.tiff': await image().tiff().toBuffer(),
-    'wrong-ending.png': await image().flatten().jpeg().toBuffer(),
-  };
-  expect((await sharp(files['cmyk.jpg']).metadata()).space).toBe('cmyk');
-  expect((await sharp(files['16bit.png']).metadata()).depth).toBe('ushort');
-  expect((await sharp(files['animated.gif']).metadata()).pages).toBe(2);
-  expect((await sharp(files['animated.webp']).metadata()).pages).toBe(2);
+  const files = await oddImages();
+  expect((await sharp(files['cmyk.jpg']!).metadata()).space).toBe('cmyk');
+  expect((await sharp(files['16bit.png']!).metadata()).depth).toBe('ushort');
+  expect((await sharp(files['animated.gif']!).metadata()).pages).toBe(2);
+  expect((await sharp(files['animated.webp']!).metadata()).pages).toBe(2);
   for (const [name, bytes] of Object.entries(files)) {
     const pixels = await readImage(await save(name, bytes));
     expect([name, pixels.width, pixels.height, layout(pixels)]).toEqual([name, 32, 24, UPRIGHT]);

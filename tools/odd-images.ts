@@ -1,0 +1,67 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp, { type Sharp } from 'sharp';
+import type { Pixels } from '../src/util/pixels';
+
+/** Flat quarters: red, green over blue, yellow; each 16 × 12 px, so that every turn and mirror shows. */
+export const QUARTERS = {
+  red: [220, 30, 30],
+  green: [30, 200, 40],
+  blue: [40, 50, 220],
+  yellow: [230, 220, 40],
+};
+export const quarters = (): Pixels => {
+  const data = new Uint8ClampedArray(4 * 32 * 24);
+  for (let i = 0; i < 32 * 24; i++) {
+    const [left, top] = [i % 32 < 16, i < 32 * 12];
+    const colour = top ? (left ? 'red' : 'green') : left ? 'blue' : 'yellow';
+    data.set([...QUARTERS[colour], 255], 4 * i);
+  }
+  return { data, width: 32, height: 24 };
+};
+export const raw = ({ data, width, height }: Pixels) => sharp(data, { raw: { width, height, channels: 4 } });
+/** The quarters with an EXIF orientation: a reader that applies it gets them upright. */
+export async function rotated(orientation: number, format: 'jpeg' | 'png' | 'webp'): Promise<Buffer> {
+  // Stored so that applying the orientation gives the quarters back: libvips first applies the inverse.
+  const inverse = [0, 1, 2, 3, 4, 5, 8, 7, 6][orientation]!;
+  const tagged = await raw(quarters()).withMetadata({ orientation: inverse }).png().toBuffer();
+  const stored = await sharp(tagged).autoOrient().toBuffer();
+  return sharp(stored).withMetadata({ orientation })[format]().toBuffer();
+}
+
+/** Valid pictures of every kind that trips readers, each showing the quarters upright. */
+export async function oddImages(): Promise<Record<string, Buffer>> {
+  const image = (): Sharp => raw(quarters());
+  const frames = [raw(quarters()), raw(quarters()).negate({ alpha: false })];
+  const stack = Buffer.concat(await Promise.all(frames.map((f) => f.raw().toBuffer())));
+  const animation = (): Sharp =>
+    sharp(stack, { raw: { width: 32, height: 48, channels: 4, pageHeight: 24 } });
+  return {
+    'cmyk.jpg': await image().flatten().toColourspace('cmyk').jpeg().toBuffer(),
+    '16bit.png': await image().toColourspace('rgb16').png().toBuffer(),
+    'palette.png': await image().png({ palette: true }).toBuffer(),
+    'interlaced.png': await image().png({ progressive: true }).toBuffer(),
+    'progressive.jpg': await image().flatten().jpeg({ progressive: true }).toBuffer(),
+    'animated.gif': await animation()
+      .gif({ delay: [100, 100] })
+      .toBuffer(),
+    'animated.webp': await animation()
+      .webp({ delay: [100, 100], lossless: true })
+      .toBuffer(),
+    'still.avif': await image().avif({ quality: 90 }).toBuffer(),
+    'scan.tiff': await image().tiff().toBuffer(),
+    'wrong-ending.png': await image().flatten().jpeg().toBuffer(),
+  };
+}
+
+/** Writes what the browser's tests read: `npx tsx tools/odd-images.ts` (made with the sharp of package-lock.json). */
+async function main(): Promise<void> {
+  const folder = join(import.meta.dirname, '../src/files/golden');
+  await mkdir(folder, { recursive: true });
+  for (const [name, bytes] of Object.entries(await oddImages())) await writeFile(join(folder, name), bytes);
+  for (let n = 1; n <= 8; n++) await writeFile(join(folder, `${n}.jpeg`), await rotated(n, 'jpeg'));
+  for (const format of ['png', 'webp'] as const) {
+    await writeFile(join(folder, `6.${format}`), await rotated(6, format));
+  }
+}
+if (process.argv[1] === import.meta.filename) await main();
