@@ -1,0 +1,105 @@
+/** Command line of an edit: the same engine as the page, without it. Exit code 2: bad arguments or files. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { stitch } from '../src/formats/stitch';
+import { AppError } from '../src/util/errors';
+import type { Pixels } from '../src/util/pixels';
+import { type EditArguments, readArguments, USAGE } from './edit/arguments';
+import { BACKENDS } from './edit/backends';
+import { measure } from './edit/measure';
+import type { EditInput } from './edit/run';
+import { readImage, writeImage } from './images';
+
+/** Of the folder public/demo. */
+interface Demo {
+  readonly photo: string;
+  readonly square: NonNullable<EditInput['edit']['square']>;
+  readonly sourcePrompt: string;
+  readonly targetPrompt: string;
+  readonly seed: number;
+}
+
+async function readInput(args: EditArguments): Promise<EditInput> {
+  const model = args.model === null ? 'starter' : basename(resolve(args.model));
+  const mask = args.mask === null ? null : await readImage(args.mask);
+  if (args.source !== null) {
+    const photo = await readImage(args.source);
+    return { photo, photoName: basename(args.source), mask, model, edit: args.edit };
+  }
+  const folder = join(import.meta.dirname, '../public/demo');
+  const demo = JSON.parse(await readFile(join(folder, 'demo.json'), 'utf8')) as Demo;
+  const { sourcePrompt, targetPrompt, seed } = demo;
+  const edit = {
+    ...args.edit,
+    sourcePrompt: args.edit.sourcePrompt || sourcePrompt,
+    targetPrompt: args.edit.targetPrompt || targetPrompt,
+    square: args.edit.square ?? demo.square,
+    seed: args.edit.seed || seed,
+  };
+  return { photo: await readImage(join(folder, demo.photo)), photoName: demo.photo, mask, model, edit };
+}
+
+/** What the command leaves in --out, written aside first: nothing half-written is ever there. */
+const OUTPUTS = ['result.png', 'square.png', 'frames', 'recipe.json', 'metrics.json'];
+
+async function main(): Promise<void> {
+  const args = readArguments(process.argv.slice(2));
+  const input = await readInput(args);
+  const out = resolve(args.out);
+  const aside = join(dirname(out), `.${basename(out)}-${randomUUID()}`);
+  await mkdir(join(aside, 'frames'), { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    throw new AppError('BAD_REQUEST', `cannot write beside ${out}: ${error.code}`);
+  });
+  try {
+    const frames: Pixels[] = [];
+    const from = performance.now();
+    const folder = args.model ?? join(import.meta.dirname, '../public/models/starter');
+    const output = await BACKENDS[args.backend](input, folder, (event) => {
+      if (event.kind === 'preview') frames.push(event.pixels);
+      if (event.kind === 'notice') console.error(event.message);
+      if (event.kind === 'step') progress(event.index + 1, event.total);
+    });
+    const { recipe, timings } = output.result;
+    const { edited, reconstruction: source, mask } = output;
+    const result = await stitch(input.photo, recipe.square, { edited, source, mask });
+    for (const [i, frame] of frames.entries()) {
+      await writeImage(join(aside, 'frames', `${String(i + 1).padStart(4, '0')}.png`), frame, 'png');
+    }
+    await writeImage(join(aside, 'result.png'), result, 'png', { recipe });
+    await writeImage(join(aside, 'square.png'), edited, 'png');
+    const total = performance.now() - from;
+    const metrics = {
+      backend: args.backend,
+      milliseconds: { ...timings, total },
+      ...(await measure(input.photo, result, output)),
+    };
+    await writeFile(join(aside, 'recipe.json'), `${JSON.stringify(recipe, null, 2)}\n`);
+    await writeFile(join(aside, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
+    await mkdir(out, { recursive: true });
+    for (const name of OUTPUTS) {
+      await rm(join(out, name), { recursive: true, force: true });
+      await rename(join(aside, name), join(out, name));
+    }
+    console.log(
+      `${out}: ${recipe.subject ?? 'everything'} changed in ${output.result.steps} steps, ${(total / 1000).toFixed(1)} s`,
+    );
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+}
+
+function progress(done: number, total: number): void {
+  if (!process.stderr.isTTY) return;
+  process.stderr.write(done < total ? `\rstep ${done} of ${total}` : '\r\x1b[K');
+}
+
+if (process.argv.includes('--help')) console.log(USAGE);
+else
+  await main().catch((error: unknown) => {
+    if (!(error instanceof AppError)) throw error;
+    console.error(
+      error.code === 'BAD_REQUEST' ? `${error.message} (--help lists the arguments)` : error.message,
+    );
+    process.exitCode = 2;
+  });

@@ -1,0 +1,34 @@
+import type { EditEvent } from '../../src/engine/events';
+import type { BackendName } from '../../src/runtime/capabilities';
+import { loadOrtWeb } from '../../src/runtime/ort-web';
+import { startBackend } from '../../src/runtime/start';
+import { memoryBlobs } from '../../src/storage/blobs';
+import { httpTree } from '../../src/storage/http-tree';
+import { getImage, putImage } from '../../src/storage/images';
+import type { BrowserFunction } from '../harness/protocol';
+import { type EditInput, type EditOutput, runEdit } from './run';
+
+interface BrowserInput {
+  readonly edit: EditInput;
+  readonly backend: BackendName;
+  /** address of the checkpoint's folder */
+  readonly model: string;
+}
+
+/** An edit in a browser's worker on a chosen backend. */
+export const run: BrowserFunction<BrowserInput, EditEvent, EditOutput> = async (
+  { edit, backend, model },
+  emit,
+) => {
+  const blobs = memoryBlobs();
+  return runEdit(
+    {
+      startBackend: () => startBackend({ load: loadOrtWeb, force: backend }),
+      openModel: async (id) => httpTree(new URL(model), id),
+      readImage: (id) => getImage(blobs, id),
+      writeImage: (pixels, name) => putImage(blobs, pixels, name),
+    },
+    edit,
+    emit,
+  );
+};
