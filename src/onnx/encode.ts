@@ -1,7 +1,7 @@
 import { AppError } from '../util/errors';
+import { fold } from './fold';
 import type { Attrs, Constant, ConstantData, Graph, Node, Value } from './graph';
 import { ELEMENT_TYPE } from './ops';
-import { prune } from './prune';
 import {
   ATTRIBUTE_TYPE,
   type AttributeMessage,
@@ -31,7 +31,7 @@ export interface EncodeOptions {
 
 /** Names of the feeds and weights that the outputs depend on: what a runtime must bind. */
 export function requiredInputs(g: Graph, outputs: readonly Value[]): { feeds: Value[]; weights: Value[] } {
-  const used = usedNames(prune(g, outputs), outputs);
+  const used = usedNames(fold(g, outputs).nodes, outputs);
   return {
     feeds: g.feeds.filter((v) => used.has(v.name)),
     weights: [...g.weights.values()].filter((v) => used.has(v.name)),
@@ -43,9 +43,10 @@ export function requiredInputs(g: Graph, outputs: readonly Value[]): { feeds: Va
  * (a graph input that no node reads costs a GPU round trip per run).
  */
 export function encode(g: Graph, outputs: readonly Value[], options: EncodeOptions = {}): Uint8Array {
-  const nodes = prune(g, outputs);
+  const program = fold(g, outputs);
+  const { nodes } = program;
   const used = usedNames(nodes, outputs);
-  const constants = [...g.constants.values()].filter(({ value }) => used.has(value.name));
+  const constants = [...program.constants.values()].filter(({ value }) => used.has(value.name));
   const externals: Value[] = [];
   const weights: Value[] = [];
   for (const value of g.weights.values()) {
@@ -66,7 +67,9 @@ export function encode(g: Graph, outputs: readonly Value[], options: EncodeOptio
       initializer: [...constants.map(tensorMessage), ...externals.map(externalMessage)],
       input: [...feeds.map((v) => valueInfo(v)), ...weights.map((v) => valueInfo(v, WEIGHT))],
       output: outputs.map((v) => valueInfo(v)),
-      ...(options.valueInfo && { valueInfo: nodes.flatMap((n) => n.outputs.map((v) => valueInfo(v))) }),
+      ...(options.valueInfo && {
+        valueInfo: nodes.flatMap((n) => n.outputs.filter((v) => used.has(v.name)).map((v) => valueInfo(v))),
+      }),
     },
   };
   return ModelProto.encode(message).finish();

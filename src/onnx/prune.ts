@@ -1,9 +1,12 @@
-import type { Graph, Node, Value } from './graph';
+import type { Node, Value } from './graph';
 
 /** The nodes that the outputs depend on, in order. */
-export function prune(g: Graph, outputs: readonly Value[]): readonly Node[] {
+export function prune(
+  { nodes }: { readonly nodes: readonly Node[] },
+  outputs: readonly Value[],
+): readonly Node[] {
   const live = new Set(outputs.map((v) => v.name));
-  return g.nodes
+  return nodes
     .toReversed()
     .filter((node) => {
       const needed = node.outputs.some((o) => live.has(o.name));

@@ -3,6 +3,7 @@ import * as ort from 'onnxruntime-node';
 import { sizeOf } from '../util/nd-array';
 import { type EncodeOptions, encode, requiredInputs } from './encode';
 import type { ConstantData, Graph, Value } from './graph';
+import { sameShape } from './shape';
 
 export type TensorData = ConstantData | readonly number[];
 
@@ -27,7 +28,11 @@ function tensor({ name, shape, dtype }: Value, bindings: Bindings): ort.Tensor {
   );
 }
 
-/** Output data in the order of `outputs` (int64 and bool as numbers). */
+/**
+ * Output data in the order of `outputs` (int64 and bool as numbers).
+ *
+ * @throws Error when a shape or dtype differs from what the graph says
+ */
 export async function runOnNode(
   g: Graph,
   outputs: readonly Value[],
@@ -43,7 +48,13 @@ export async function runOnNode(
     const { feeds, weights } = requiredInputs(g, outputs);
     const inputs = [...feeds, ...weights].filter((v) => session.inputNames.includes(v.name));
     const results = await session.run(Object.fromEntries(inputs.map((v) => [v.name, tensor(v, bindings)])));
-    return outputs.map((v) => Float32Array.from(results[v.name]!.data as Float32Array, Number));
+    return outputs.map((v) => {
+      const { data, dims, type } = results[v.name]!;
+      if (!sameShape(dims, v.shape) || type !== v.dtype) {
+        throw new Error(`${v.name} should be ${v.dtype}[${v.shape}] and is ${type}[${dims}]`);
+      }
+      return Float32Array.from(data as Float32Array, Number);
+    });
   } finally {
     await session.release();
   }
