@@ -6,7 +6,7 @@ import { cropSquare } from '../formats/crop';
 import { resize } from '../formats/resize';
 import { fromMask, fromTensor, toMask, toTensor } from '../formats/tensor';
 import { AppError } from '../util/errors';
-import type { NdArray } from '../util/nd-array';
+import { isFiniteArray, type NdArray } from '../util/nd-array';
 import { createTorchRng } from '../util/random';
 import type { EditEvent, EditRequest } from './events';
 import type { EngineHost } from './host';
@@ -64,12 +64,12 @@ async function* run(
   yield { kind: 'stage', name: 'encode' };
   const photo = await host.readImage(recipe.photo.id);
   const picture = toTensor(await cropSquare(photo, recipe.square, model.size));
-  const source = await timed('encode', model.encode(picture));
+  const source = finite('the encoded photo', await timed('encode', model.encode(picture)));
   const [sourceContext, targetContext, empty] = await timed(
     'text',
     Promise.all([recipe.sourcePrompt, recipe.targetPrompt, ''].map((prompt) => model.embed(prompt))),
   );
-  const reconstructed = await timed('decode', model.decode(source));
+  const reconstructed = finite('the decoded photo', await timed('decode', model.decode(source)));
   const reconstruction = await host.writeImage(fromTensor(reconstructed), 'reconstruction');
   model.latentRgb.fit(source, picture);
   const watched =
@@ -110,7 +110,7 @@ async function* run(
   yield { kind: 'stage', name: 'decode' };
   if (!last) throw signal.reason;
   const done = last.index + 1;
-  const edited = fromTensor(await model.decode(last.latent));
+  const edited = fromTensor(finite('the decoded edit', await model.decode(last.latent)));
   const square = await host.writeImage(edited, 'edit');
   const mask =
     last.mask && (await host.writeImage(await resize(fromMask(last.mask), model.size, model.size), 'mask'));
@@ -135,6 +135,12 @@ async function preview(
   const pixels = model.latentRgb.apply(latent);
   budget.preview(performance.now() - from);
   return { kind: 'preview', index, quality: 'linear', pixels };
+}
+
+/** @throws AppError NUMERIC, so that no black or torn picture is ever stored */
+function finite(what: string, array: NdArray): NdArray {
+  if (isFiniteArray(array)) return array;
+  throw new AppError('NUMERIC', `${what} holds numbers that are not finite`);
 }
 
 /** A painted mask over the whole photo → [1,1,h,w] at latent resolution, averaged. */

@@ -1,0 +1,185 @@
+import { expect, test } from 'vitest';
+import { LatentRgb } from '../diffusion/latent-rgb';
+import type { DiffusionModel } from '../diffusion/model';
+import { createSchedule } from '../diffusion/schedule';
+import type { Recipe } from '../document/document';
+import { editMethods } from '../editing/methods';
+import { memoryBlobs } from '../storage/blobs';
+import { getImage, putImage } from '../storage/images';
+import type { NdArray } from '../util/nd-array';
+import { editJob } from './edit-job';
+import type { EditEvent } from './events';
+import type { EngineHost } from './host';
+
+/** A model small enough to see through: 16 px pictures, 2 × 2 latents, an encoder that averages. */
+function model(
+  dtype: 'float32' | 'float16',
+  predict: (x: NdArray, context: NdArray) => NdArray,
+): DiffusionModel {
+  const average = (picture: NdArray): NdArray => {
+    const data = new Float32Array(3 * 4);
+    for (let c = 0; c < 3; c++) {
+      for (let y = 0; y < 16; y++) {
+        for (let x = 0; x < 16; x++)
+          data[c * 4 + (y >> 3) * 2 + (x >> 3)]! += picture.data[(c * 16 + y) * 16 + x]! / 64;
+      }
+    }
+    return { data, shape: [1, 3, 2, 2] };
+  };
+  const spread = (latent: NdArray): NdArray => {
+    const at = (i: number): number =>
+      (Math.floor(i / 256) * 2 + ((Math.floor(i / 16) % 16) >> 3)) * 2 + ((i % 16) >> 3);
+    return {
+      data: Float32Array.from({ length: 3 * 256 }, (_, i) => latent.data[at(i)]!),
+      shape: [1, 3, 16, 16],
+    };
+  };
+  return {
+    dtype,
+    size: 16,
+    latentShape: [1, 3, 2, 2],
+    schedule: createSchedule(),
+    tokenizer: null as never,
+    latentRgb: new LatentRgb(3),
+    encode: async (picture) => average(picture),
+    decode: async (latent) => spread(latent),
+    embed: async (prompt) => ({ data: Float32Array.of(prompt.length), shape: [1, 1, 1] }),
+    predictNoise: async (x, _, context) => predict(x, context),
+    watch: () => null,
+    dispose: async () => {},
+  };
+}
+
+const healthy = (x: NdArray, context: NdArray): NdArray => ({
+  data: x.data.map(() => context.data[0]! / 10),
+  shape: x.shape,
+});
+const overflowing = (x: NdArray): NdArray => ({
+  data: x.data.map(() => Number.POSITIVE_INFINITY),
+  shape: x.shape,
+});
+
+async function setUp(steps = 3, over: Partial<Recipe> = {}) {
+  const blobs = memoryBlobs();
+  const host: EngineHost = {
+    startBackend: () => Promise.reject(new Error('unused')),
+    openModel: () => Promise.reject(new Error('unused')),
+    readImage: (id) => getImage(blobs, id),
+    writeImage: (pixels, name) => putImage(blobs, pixels, name),
+  };
+  const data = new Uint8ClampedArray(24 * 20 * 4).map((_, i) => (i % 4 === 3 ? 255 : i % 200));
+  const photo = await host.writeImage({ data, width: 24, height: 20 }, 'photo');
+  const recipe: Recipe = {
+    app: 'DreamSteerer Studio',
+    version: 1,
+    model: 'any',
+    method: 'dds',
+    sourcePrompt: 'a cat',
+    targetPrompt: 'a small dog',
+    subject: 'cat',
+    seed: 3,
+    options: { ...editMethods.dds!.defaults, steps },
+    photo: { id: photo.id, width: 24, height: 20 },
+    square: { x: 2, y: 3, size: 16 },
+    mask: null,
+    ...over,
+  };
+  return { host, request: { recipe } };
+}
+
+async function collect(events: AsyncGenerator<EditEvent, void>, each: (event: EditEvent) => void = () => {}) {
+  const all: EditEvent[] = [];
+  for await (const event of events) {
+    all.push(event);
+    each(event);
+  }
+  return all;
+}
+const resultOf = (events: readonly EditEvent[]) => {
+  const last = events.at(-1)!;
+  return last.kind === 'result' ? last.value : null;
+};
+const never = new AbortController().signal;
+
+test('an edit ends with a stored square, its reconstruction and the recipe as it was', async () => {
+  const { host, request } = await setUp();
+  const events = await collect(editJob(host, async () => model('float32', healthy), request, never));
+  const result = resultOf(events)!;
+  expect(result.recipe).toEqual(request.recipe);
+  expect(result).toMatchObject({ steps: 3, stopped: false });
+  expect((await host.readImage(result.square.id)).width).toBe(16);
+  expect(result.square.id).not.toBe(result.reconstruction.id);
+  expect(events.filter(({ kind }) => kind === 'preview')).toHaveLength(3);
+});
+
+test('the same recipe gives the same picture, another seed another', async () => {
+  const noisy = (x: NdArray, context: NdArray): NdArray => ({
+    data: x.data.map((v) => Math.tanh(v * context.data[0]!)),
+    shape: x.shape,
+  });
+  const square = async (seed: number) => {
+    const { host, request } = await setUp(3, { seed });
+    return resultOf(await collect(editJob(host, async () => model('float32', noisy), request, never)))!.square
+      .id;
+  };
+  expect(await square(1)).toBe(await square(1));
+  expect(await square(1)).not.toBe(await square(2));
+});
+
+test('a stop keeps the steps that were done', async () => {
+  const { host, request } = await setUp(100);
+  const stop = new AbortController();
+  const events = await collect(
+    editJob(host, async () => model('float32', healthy), request, stop.signal),
+    (event) => {
+      if (event.kind === 'step' && event.index === 4) stop.abort();
+    },
+  );
+  expect(resultOf(events)).toMatchObject({ steps: 5, stopped: true });
+});
+
+test('a stop before the first step is an abort, not a picture', async () => {
+  const { host, request } = await setUp();
+  const stop = new AbortController();
+  stop.abort(new DOMException('cancelled', 'AbortError'));
+  await expect(
+    collect(editJob(host, async () => model('float32', healthy), request, stop.signal)),
+  ).rejects.toThrow('cancelled');
+});
+
+test('half precision that overflows is announced and run again in full precision', async () => {
+  const { host, request } = await setUp();
+  const asked: string[] = [];
+  const events = await collect(
+    editJob(
+      host,
+      async (_, precision) => {
+        asked.push(precision);
+        return precision === 'best' ? model('float16', overflowing) : model('float32', healthy);
+      },
+      request,
+      never,
+    ),
+  );
+  expect(asked).toEqual(['best', 'float32']);
+  expect(events.some((event) => event.kind === 'notice' && event.code === 'FP32_RETRY')).toBe(true);
+  expect(resultOf(events)).toMatchObject({ steps: 3 });
+});
+
+test('full precision that overflows is an error, never a black picture', async () => {
+  const { host, request } = await setUp();
+  const run = collect(editJob(host, async () => model('float32', overflowing), request, never));
+  await expect(run).rejects.toMatchObject({ code: 'NUMERIC' });
+});
+
+test.each([
+  [{ method: 'magic' }, 'magic'],
+  [{ options: { steps: 0 } }, 'steps'],
+  [{ options: { stepz: 3 } }, 'stepz'],
+  [{ options: { tMin: 500, tMax: 400 } }, 'tMin'],
+  [{ square: { x: 20, y: 0, size: 16 } }, 'inside the photo'],
+])('a recipe that cannot run is refused by name: %o', async (over, named) => {
+  const { host, request } = await setUp(3, over as Partial<Recipe>);
+  const run = collect(editJob(host, async () => model('float32', healthy), request, never));
+  await expect(run).rejects.toMatchObject({ code: 'BAD_REQUEST', message: expect.stringContaining(named) });
+});
