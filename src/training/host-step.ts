@@ -1,0 +1,92 @@
+import { compile } from '../runtime/session';
+import type { WeightStore } from '../runtime/weights';
+import { AppError } from '../util/errors';
+import { type NdArray, sizeOf, zeros } from '../util/nd-array';
+import { BLOCK_SIZE, hostArithmetic } from './arithmetic';
+import { gradientFactor, type StepGraph, type StepOptions, type Trainer } from './trainer';
+
+/** The optimiser over host memory, in place. For CPU backends. */
+export async function hostStep(
+  { g, loss, trainable, gradients }: StepGraph,
+  weights: WeightStore,
+  options: StepOptions,
+): Promise<Trainer> {
+  const { optimiser, lossScale = 1, label = 'training step' } = options;
+  const names = trainable.map(({ name }) => name);
+  const training = new Set(names);
+  const outputs = { loss, ...Object.fromEntries(gradients.map((d, i) => [`d ${names[i]}`, d])) };
+  const program = await compile(g, outputs, weights, { frozen: (name) => !training.has(name), label });
+  const resident = await Promise.all(
+    names.map(async (name) => (await weights.tensor(name)).ort.data as Float32Array),
+  );
+  const slots = Object.fromEntries(
+    optimiser.slots.map((slot) => [slot, trainable.map(({ shape }) => zeros(shape).data)]),
+  );
+  const arithmetic = hostArithmetic();
+  let count = 0;
+
+  const apply = (gradient: readonly Float32Array[], factor: number, lr: number): void => {
+    const scalars = optimiser.schedule(++count, lr);
+    for (const [i, data] of gradient.entries()) {
+      const [weight, moments] = [
+        resident[i]!,
+        optimiser.slots.map((slot) => [slot, slots[slot]![i]!] as const),
+      ];
+      for (let begin = 0; begin < data.length; begin += BLOCK_SIZE) {
+        const part = (array: Float32Array) => array.subarray(begin, begin + BLOCK_SIZE);
+        arithmetic.reset();
+        const next = optimiser.update(
+          arithmetic,
+          part(weight),
+          factor === 1 ? part(data) : arithmetic.mul(part(data), factor),
+          Object.fromEntries(moments.map(([slot, moment]) => [slot, part(moment)])),
+          scalars,
+        );
+        part(weight).set(next.weight as Float32Array);
+        for (const [slot, moment] of moments) part(moment).set(next.slots[slot] as Float32Array);
+      }
+    }
+  };
+
+  const named = (data: readonly Float32Array[]): Map<string, NdArray> =>
+    new Map(trainable.map(({ name, shape }, i) => [name, { data: data[i]!.slice(), shape }]));
+
+  return {
+    names,
+    async step(feeds, lr) {
+      const results = await program.run(feeds);
+      const gradient = names.map((name) => results[`d ${name}`]!.data);
+      const gradNorm = norm(gradient) / lossScale;
+      const applied = Number.isFinite(gradNorm);
+      if (applied) apply(gradient, gradientFactor(gradNorm, options), lr);
+      return { loss: results.loss!.data[0]!, gradNorm, applied };
+    },
+    state: async () => ({
+      count,
+      weights: named(resident),
+      slots: Object.fromEntries(optimiser.slots.map((slot) => [slot, named(slots[slot]!)])),
+    }),
+    async restore(state) {
+      count = state.count;
+      for (const [i, { name, shape }] of trainable.entries()) {
+        fill(resident[i]!, state.weights.get(name), name, sizeOf(shape));
+        for (const slot of optimiser.slots)
+          fill(slots[slot]![i]!, state.slots[slot]?.get(name), name, sizeOf(shape));
+      }
+    },
+    dispose: () => program.dispose(),
+  };
+}
+
+function fill(target: Float32Array, source: NdArray | undefined, name: string, size: number): void {
+  if (source?.data.length !== size)
+    throw new AppError('SHAPE', `the checkpoint does not hold ${name} of ${size} values`);
+  target.set(source.data);
+}
+
+/** Euclidean norm of all arrays together, in double precision. */
+function norm(arrays: readonly Float32Array[]): number {
+  let sum = 0;
+  for (const array of arrays) for (let i = 0; i < array.length; i++) sum += array[i]! * array[i]!;
+  return Math.sqrt(sum);
+}

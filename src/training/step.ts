@@ -1,0 +1,42 @@
+/** One training step: loss and gradients from one compiled graph, then the optimiser where the weights are. */
+import { pullback } from '../autodiff/grad';
+import { requiredInputs } from '../onnx/encode';
+import type { Graph, Value } from '../onnx/graph';
+import { reshape } from '../onnx/movement';
+import * as op from '../onnx/ops';
+import type { WeightStore } from '../runtime/weights';
+import { AppError } from '../util/errors';
+import { deviceStep } from './device-step';
+import { hostStep } from './host-step';
+import type { StepOptions, Trainer } from './trainer';
+
+/**
+ * Compile a step that lowers `loss` by changing the weights called `names`.
+ *
+ * On WebGPU gradients, clipping and the optimiser are one graph, and weights and moments stay on the device (each has a
+ * second buffer to be written to). On CPU backends the optimiser runs over host memory in place, which saves copying
+ * every weight and moment in and out of the runtime.
+ *
+ * @param loss     a scalar of g; the other weights of g are frozen
+ * @param weights  owns the weights called `names`, in float32
+ * @throws AppError GRAPH when nothing trains or the loss reads none of it; as `compile`
+ */
+export async function compileStep(
+  g: Graph,
+  loss: Value,
+  names: readonly string[],
+  weights: WeightStore,
+  options: StepOptions,
+): Promise<Trainer> {
+  const used = new Set(requiredInputs(g, [loss]).weights.map(({ name }) => name));
+  const unused = names.filter((name) => !used.has(name));
+  if (names.length === 0 || unused.length > 0) {
+    const what = names.length === 0 ? 'no weight trains' : `the loss does not depend on ${unused.join(', ')}`;
+    throw new AppError('GRAPH', what, { names: unused });
+  }
+  const trainable = names.map((name) => g.weights.get(name)!);
+  const scale = reshape(g, op.scalar(g, options.lossScale ?? 1, loss.dtype), loss.shape);
+  const raw = pullback(g, [[loss, scale]], trainable, { recompute: options.recompute ?? [] });
+  const graph = { g, loss, trainable, gradients: raw.map((d) => op.cast(g, d, 'float32')) };
+  return weights.backend.device ? deviceStep(graph, weights, options) : hostStep(graph, weights, options);
+}
