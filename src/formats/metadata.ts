@@ -59,7 +59,8 @@ export function readRecipe(bytes: Uint8Array): Recipe | null {
     const text = findText(readChunks(bytes), KEYWORD, RECIPE_LIMIT);
     return text === null ? null : recipeFromJson(text);
   } catch (error) {
-    log.warn('a recipe in a picture could not be read', error);
+    // Its name only: messages of the JSON parser quote what they read.
+    log.info('a recipe in a picture could not be read', (error as Error).name);
     return null;
   }
 }
