@@ -1,7 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
+import { encodePam } from '../src/formats/pam';
+import { contentId } from '../src/storage/blobs';
 import type { Pixels } from '../src/util/pixels';
+import { readImage } from './images';
 
 /** Flat quarters: red, green over blue, yellow; each 16 × 12 px, so that every turn and mirror shows. */
 export const QUARTERS = {
@@ -54,6 +57,16 @@ export async function oddImages(): Promise<Record<string, Buffer>> {
   };
 }
 
+/** Content ids as this reader sees the pictures. CMYK and AVIF are left out: browsers decode them with other tables. */
+async function contentIds(folder: string): Promise<Record<string, string>> {
+  const ids: Record<string, string> = {};
+  for (const name of (await readdir(folder)).sort()) {
+    if (/cmyk|avif|tiff|json/.test(name)) continue;
+    ids[name] = await contentId(encodePam(await readImage(join(folder, name))));
+  }
+  return ids;
+}
+
 /** Writes what the browser's tests read: `npx tsx tools/odd-images.ts` (made with the sharp of package-lock.json). */
 async function main(): Promise<void> {
   const folder = join(import.meta.dirname, '../src/files/golden');
@@ -63,5 +76,6 @@ async function main(): Promise<void> {
   for (const format of ['png', 'webp'] as const) {
     await writeFile(join(folder, `6.${format}`), await rotated(6, format));
   }
+  await writeFile(join(folder, 'ids.json'), `${JSON.stringify(await contentIds(folder), null, 2)}\n`);
 }
 if (process.argv[1] === import.meta.filename) await main();
