@@ -50,8 +50,9 @@ export async function compile(
   }
   for (const { name, shape, dtype } of inputs.weights) {
     const stored = weights.shape(name);
-    if (stored.join() !== shape.join() || dtype !== weights.dtype) {
-      const [want, have] = [`${dtype}[${shape}]`, `${weights.dtype}[${stored}]`];
+    const storedAs = weights.owner(name).dtype;
+    if (stored.join() !== shape.join() || dtype !== storedAs) {
+      const [want, have] = [`${dtype}[${shape}]`, `${storedAs}[${stored}]`];
       throw new AppError('SHAPE', `${weights.label} holds ${name} as ${have}, the graph uses ${want}`, {
         name,
       });
@@ -73,7 +74,8 @@ export class Program {
   /** weights that stay inputs, and those that became constants */
   readonly #fed: readonly Value[];
   readonly #baked: readonly Value[];
-  /** WebGPU: where `run` puts its feeds and finds its results; shapes are static, so they are made once */
+  readonly #capture: boolean;
+  /** WebGPU: where `run` puts its feeds and finds its results; shapes are static, so they are made once, when first needed */
   #own: { readonly feeds: DeviceTensors; readonly outputs: DeviceTensors } | null = null;
 
   constructor(
@@ -92,12 +94,13 @@ export class Program {
     this.#backend = backend;
     this.#fed = inputs.weights.filter((value) => !bakes(value));
     this.#baked = inputs.weights.filter(bakes);
+    this.#capture = capture && backend.device !== null;
     this.#session = new OrtSession({
       graph,
       outputs: Object.values(outputs),
       weights,
       baked: this.#baked,
-      capture: capture && backend.device !== null,
+      capture: this.#capture,
       label: this.label,
     });
   }
@@ -106,12 +109,12 @@ export class Program {
   async prepare(): Promise<void> {
     await this.#weightTensors(this.#weights);
     await this.#backend.exclusive(() => this.#session.open());
-    if (!this.#backend.device) return;
+    if (this.#capture) this.#own = await this.#createOwn();
+  }
+
+  async #createOwn(): Promise<NonNullable<typeof this.ownTensors>> {
     const byName = Object.fromEntries(this.feeds.map((feed) => [feed.name, feed]));
-    this.#own = {
-      feeds: await this.#createTensors(byName),
-      outputs: await this.#createTensors(this.outputs),
-    };
+    return { feeds: await this.#createTensors(byName), outputs: await this.#createTensors(this.outputs) };
   }
 
   /**
@@ -127,10 +130,11 @@ export class Program {
     const weights = await this.#weightTensors(options.weights ?? this.#weights);
     return this.#backend.exclusive(async () => {
       const { device } = this.#backend;
-      if (!device || !this.#own) {
+      if (!device) {
         const results = await this.#session.call({ ...this.#hostFeeds(feeds), ...weights }, {});
         return this.#named((value) => fromHostTensor(results[value.name]!, value));
       }
+      this.#own ??= await this.#createOwn();
       const own = this.#own;
       await Promise.all(this.feeds.map(({ name }) => own.feeds[name]!.write(feeds[name]!)));
       await this.#session.call({ ...ortTensors(own.feeds), ...weights }, this.#targets(own.outputs));
@@ -175,7 +179,7 @@ export class Program {
     });
   }
 
-  /** WebGPU: the tensors that `run` uses. A program that captures runs on these feeds only. */
+  /** WebGPU: the tensors that `run` uses, once it has run. A program that captures has them at once and runs on these feeds only. */
   get ownTensors(): { readonly feeds: DeviceTensors; readonly outputs: DeviceTensors } | null {
     return this.#own;
   }

@@ -27,24 +27,25 @@ export class WeightStore {
   readonly dtype: 'float32' | 'float16';
   readonly label: string;
   readonly #source: WeightSource;
-  readonly #base: WeightStore | null;
+  readonly #bases: readonly WeightStore[];
   readonly #load: (name: string) => Promise<DeviceTensor>;
   readonly #resident = new Map<string, DeviceTensor>();
   readonly #spares = new Map<string, DeviceTensor>();
   /** name → programs that hold a copy as a constant */
   readonly #baked = new Map<string, number>();
 
+  /** @param bases  stores beneath: whatever this one does not own is theirs, e.g. of a UNet and a text encoder together */
   constructor(
     backend: Backend,
     source: WeightSource,
     { dtype = 'float32', label = 'model' }: WeightStoreOptions = {},
-    base: WeightStore | null = null,
+    bases: readonly WeightStore[] = [],
   ) {
     this.backend = backend;
     this.dtype = dtype;
     this.label = label;
     this.#source = source;
-    this.#base = base;
+    this.#bases = bases;
     this.#load = memoizePromise((name) => this.#upload(name));
   }
 
@@ -62,7 +63,7 @@ export class WeightStore {
         });
       }
     }
-    return new WeightStore(this.backend, delta, { dtype: this.dtype, label }, this);
+    return new WeightStore(this.backend, delta, { dtype: this.dtype, label }, [this]);
   }
 
   /** An overlay that starts as a copy of the named weights: what training changes while the base stays. */
@@ -76,13 +77,18 @@ export class WeightStore {
     return this.#source.shapes.has(name);
   }
 
+  /** True when this store or one beneath it holds the weight. */
+  has(name: string): boolean {
+    return this.owns(name) || this.#bases.some((store) => store.has(name));
+  }
+
   /** Names that differ from the store beneath; all of them for a store that is no overlay. */
   get names(): Iterable<string> {
     return this.#source.shapes.keys();
   }
 
   get isOverlay(): boolean {
-    return this.#base !== null;
+    return this.#bases.length > 0;
   }
 
   /** @throws AppError MISSING_WEIGHT */
@@ -160,7 +166,8 @@ export class WeightStore {
   /** The store that holds the weight: this one or one beneath it. @throws AppError MISSING_WEIGHT */
   owner(name: string): WeightStore {
     if (this.owns(name)) return this;
-    if (this.#base) return this.#base.owner(name);
+    const base = this.#bases.find((store) => store.has(name));
+    if (base) return base.owner(name);
     throw new AppError('MISSING_WEIGHT', `${this.label} has no weight called ${name}`, { name });
   }
 
