@@ -48,6 +48,12 @@ test('editing a prompt forgets a corrected subject', () => {
   expect(actions.setSubject(corrected, '  ').subject).toBeNull();
 });
 
+test('prompts are taken from a larger record, and nothing else of it', () => {
+  const demo = { sourcePrompt: 'a cat', targetPrompt: 'a dog', photo: 'cat.jpg', seed: 3 };
+  const { photo, seed, sourcePrompt, targetPrompt } = actions.setPrompts(withPhoto, demo);
+  expect([photo, seed, sourcePrompt, targetPrompt]).toEqual([withPhoto.photo, 0, 'a cat', 'a dog']);
+});
+
 test('a recipe is complete: defaults written out, options of other methods left out, prompts trimmed', () => {
   expect(recipe).toEqual({
     app: 'DreamSteerer Studio',

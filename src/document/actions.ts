@@ -20,8 +20,11 @@ export const setMask = (doc: Document, mask: ImageRef | null): Document => ({ ..
 /** A corrected subject belongs to the prompts it was written for, so changing a prompt forgets it. */
 export const setPrompts = (
   doc: Document,
-  prompts: Partial<Pick<Document, 'sourcePrompt' | 'targetPrompt'>>,
-): Document => ({ ...doc, ...prompts, subject: null });
+  {
+    sourcePrompt = doc.sourcePrompt,
+    targetPrompt = doc.targetPrompt,
+  }: Partial<Pick<Document, 'sourcePrompt' | 'targetPrompt'>>,
+): Document => ({ ...doc, sourcePrompt, targetPrompt, subject: null });
 
 /** null or blank: found by word diff. */
 export const setSubject = (doc: Document, subject: string | null): Document => ({

@@ -34,7 +34,10 @@ export function notReady(doc: Document, now: Session): string | null {
   if (!doc.sourcePrompt.trim()) return 'Say what the photo shows.';
   if (!doc.targetPrompt.trim()) return 'Say what it should change to.';
   if (doc.sourcePrompt.trim() === doc.targetPrompt.trim()) return 'The two descriptions are the same.';
-  if (!methodOf(doc, now)) return 'The engine is starting.';
+  if (now.engine === 'failed') return 'The engine did not start.';
+  if (now.engine === 'restarting') return 'The engine is starting again.';
+  if (!now.info) return 'The engine is starting.';
+  if (!methodOf(doc, now)) return `The method “${doc.method}” is not known here.`;
   return null;
 }
 
@@ -108,8 +111,9 @@ function applier(): (event: EditEvent) => Promise<void> {
       case 'stage':
         return updateEdit({ stage: event.name, fraction: event.fraction ?? null });
       case 'step': {
-        const secondsLeft = timer.step(event.index, event.total, performance.now());
-        return updateEdit({ stage: 'edit', step: event.index, total: event.total, secondsLeft });
+        const step = event.index + 1;
+        const secondsLeft = timer.step(step, event.total, performance.now());
+        return updateEdit({ stage: 'edit', step, total: event.total, secondsLeft });
       }
       case 'preview': {
         const before = session().edit?.preview;
@@ -157,12 +161,19 @@ export async function startEngine(): Promise<void> {
   }
 }
 
-/** Settles when the engine has answered for the first time, or failed to. */
+/** After a failure: start the engine if that is what failed, and run as soon as it is ready. */
+export async function retryEdit(): Promise<void> {
+  if (session().engine === 'failed') void startEngine();
+  await engineStarted();
+  await runEdit();
+}
+
+/** Settles when the engine that is starting has answered, or failed to. */
 export const engineStarted = (): Promise<void> =>
   new Promise((resolve) => {
     const unsubscribe = sessionStore.subscribe(check);
     function check(): void {
-      if (session().engine === 'starting') return;
+      if (session().engine === 'starting' || session().engine === 'restarting') return;
       unsubscribe();
       resolve();
     }

@@ -2,7 +2,7 @@ import * as canvas from '../canvas/mounted';
 import { shownTake } from '../document/actions';
 import type { Document } from '../document/document';
 import { currentDocument, documentStore, redo, undo } from '../state/document-store';
-import { notReady, restartEngine, runEdit, stopEdit } from '../state/edits';
+import { notReady, restartEngine, retryEdit, runEdit, stopEdit } from '../state/edits';
 import { copyReport, openDemo } from '../state/photos';
 import { type Session, session, setSession, type Tool } from '../state/session-store';
 import { setSettings, settings } from '../state/settings-store';
@@ -109,6 +109,11 @@ const table = {
     keys: ['Shift+?', '?'],
     enabled: always,
     run: () => setSession({ dialog: { kind: 'help' } }),
+  },
+  retry: {
+    label: 'Try again',
+    enabled: (_: Document, now: Session) => now.edit === null,
+    run: () => void retryEdit(),
   },
   'restart-engine': { label: 'Restart the engine', enabled: always, run: restartEngine },
   'copy-report': { label: 'Copy report', enabled: always, run: () => void copyReport() },

@@ -11,7 +11,7 @@ export interface ErrorMessage {
 }
 
 const kept = 'Your photo, prompts and takes are safe.';
-const retry = { label: 'Try again', run: 'run' } as const;
+const retry = { label: 'Try again', run: 'retry' } as const;
 const restart = { label: 'Restart the engine', run: 'restart-engine' } as const;
 const another = { label: 'Open another photo', run: 'open-photo' } as const;
 const report = { label: 'Copy report', run: 'copy-report' } as const;

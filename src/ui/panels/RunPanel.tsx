@@ -11,18 +11,19 @@ import { Keys } from '../parts/ActionButton';
 /** Run, and while an edit runs how far it is and how to stop it. Always in sight. */
 export function RunPanel() {
   const edit = useSession((now) => now.edit);
-  const engine = useSession((now) => now.engine);
   const status = useSession((now) => now.status);
   const doc = useDocument((it) => it);
   const reason = useSession((now) => notReady(doc, now));
   const panel = useRef<HTMLElement>(null);
   const running = edit !== null;
+  const wasRunning = useRef(running);
 
-  // the button under the finger is replaced: keep the keyboard where it was
+  // Run and Stop replace each other: the keyboard stays with them
   useEffect(() => {
-    const focused = document.activeElement;
-    const lost = focused === document.body || focused === null;
-    if (lost && running) panel.current?.querySelector<HTMLElement>('.stop')?.focus({ preventScroll: true });
+    if (running === wasRunning.current) return;
+    wasRunning.current = running;
+    if (document.activeElement !== document.body) return;
+    panel.current?.querySelector<HTMLElement>('.run, .stop')?.focus({ preventScroll: true });
   }, [running]);
 
   return (
@@ -56,9 +57,7 @@ export function RunPanel() {
         )}
       </div>
       <p id="run-status" className="run-status">
-        {reason && !edit ? (
-          <span>{engine === 'restarting' ? 'The engine is starting again.' : reason}</span>
-        ) : null}
+        {!edit && reason}
         {!reason && !edit && !status ? <Keys binding="$mod+Enter" /> : null}
       </p>
       {/* the one polite live region: start, end, and what files do */}
@@ -80,7 +79,7 @@ const stages = {
 
 function Progress({ edit }: { edit: RunningEdit }) {
   const { stage, fraction, step, total, secondsLeft } = edit;
-  const editing = stage === 'edit' && total > 0;
+  const editing = stage === 'edit' && step > 0;
   const part = editing ? step / total : stage === 'decode' ? 1 : fraction;
   const text = editing ? `Step ${step} of ${total}` : stages[stage];
   return (
