@@ -37,7 +37,8 @@ test('a suggested file name has the photo’s name and what was put in, and noth
   const recipe = { sourcePrompt: 'a cat', targetPrompt: 'a dog: "Rex"/2', photo };
   const take = { id: 't', recipe } as unknown as Document['takes'][number];
   expect(exportName({ ...complete, takes: [take], shown: 't' })).toBe('IMG-1-final-dog-Rex-2');
-  expect(exportName(complete)).toBe('IMG-1-final-edited');
+  const replaced = setPhoto(complete, { ...photo, id: 'cd'.repeat(32), name: 'other.png' });
+  expect(exportName({ ...replaced, takes: [take], shown: 't' })).toBe('photo-dog-Rex-2');
 });
 
 test.each([
