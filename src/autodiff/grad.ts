@@ -44,7 +44,7 @@ export function pullback(
   { table = vjps, recompute = [] }: GradOptions = {},
 ): readonly Value[] {
   const reached = new Set(wrt.map(({ name }) => name));
-  const path = g.nodes.map((node) => leads(node, reached));
+  const path = g.nodes.map((node) => leads(g, node, reached));
   const cotangents = new Map<string, Value>();
   const accumulate = (name: string, d: Value): void => {
     const seen = cotangents.get(name);
@@ -64,8 +64,9 @@ export function pullback(
 }
 
 /** Does the node depend on a reached value? Then its outputs are reached too. */
-function leads(node: Node, reached: Set<string>): boolean {
+function leads(g: Graph, node: Node, reached: Set<string>): boolean {
   if (!node.inputs.some(({ name }) => reached.has(name))) return false;
+  if (node.outputs.some(({ name }) => g.detached.has(name))) return false;
   for (const { name } of node.outputs) reached.add(name);
   return true;
 }

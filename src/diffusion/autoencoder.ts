@@ -3,17 +3,26 @@ import { tinyVaeDecode, tinyVaeEncode } from '../models/tiny-vae';
 import { vaeDecode, vaeEncode } from '../models/vae';
 import { type TinyVaeConfig, type VaeConfig, vaeFactor } from '../models/vae-config';
 import { Graph, type Value } from '../onnx/graph';
+import * as op from '../onnx/ops';
 import { compile, type Program } from '../runtime/session';
 import type { WeightStore } from '../runtime/weights';
 import { memoizePromise } from '../util/async';
-import type { NdArray } from '../util/nd-array';
+import { type NdArray, scale, zeros } from '../util/nd-array';
 
 /** Pictures [1,3,H,W] in [-1,1] ⇄ latents [1,C,h,w] at the UNet's scale. */
 export interface Autoencoder {
   /** the posterior's mean: what editing and inversion start from */
   encode(image: NdArray): Promise<NdArray>;
+  /** mean and standard deviation of the posterior, both [1,C,h,w] at the UNet's scale: what training draws latents from */
+  posterior(image: NdArray): Promise<Posterior>;
   decode(latent: NdArray): Promise<NdArray>;
   dispose(): Promise<void>;
+}
+
+export interface Posterior {
+  readonly mean: NdArray;
+  /** 0 for an autoencoder without a posterior (TAESD) */
+  readonly std: NdArray;
 }
 
 /** @param side  picture side in px, static in the graphs */
@@ -29,32 +38,42 @@ export function createAutoencoder(
     const g = new Graph();
     const params = fromInputs(g, dtype);
     const input = g.feed('input', direction === 'encode' ? image : latent);
-    let output: Value;
+    const options = { dtype };
+    const outputs: Record<string, Value> = {};
     if (direction === 'encode') {
-      output =
-        'channels' in config
-          ? vaeEncode(g, params, input, config, { dtype }).mean
-          : tinyVaeEncode(g, params, input, config, { dtype });
+      if ('channels' in config) {
+        const { mean, logvar } = vaeEncode(g, params, input, config, options);
+        outputs.output = mean;
+        outputs.std = op.exp(g, op.mul(g, logvar, op.scalar(g, 0.5)));
+      } else outputs.output = tinyVaeEncode(g, params, input, config, options);
     } else {
-      output =
-        'channels' in config
-          ? vaeDecode(g, params, input, config, { dtype })
-          : tinyVaeDecode(g, params, input, config, { dtype });
+      const decode = 'channels' in config ? vaeDecode(g, params, input, config, options) : null;
+      outputs.output = decode ?? tinyVaeDecode(g, params, input, config as TinyVaeConfig, options);
     }
-    return compile(g, { output }, weights, { label: `vae ${direction}` });
+    return compile(g, outputs, weights, { label: `vae ${direction}` });
   });
   const built: Promise<Program>[] = [];
-  const run = async (direction: 'encode' | 'decode', input: NdArray): Promise<NdArray> => {
+  const run = async (direction: 'encode' | 'decode', input: NdArray): Promise<Record<string, NdArray>> => {
     const program = build(direction);
     if (!built.includes(program)) built.push(program);
-    return (await (await program).run({ input })).output!;
+    return (await program).run({ input });
   };
+  const scaled = (z: NdArray): NdArray => ({
+    ...z,
+    data: z.data.map((v) => (v - shiftFactor) * scalingFactor),
+  });
   return {
     async encode(picture) {
-      const z = await run('encode', picture);
-      return { ...z, data: z.data.map((v) => (v - shiftFactor) * scalingFactor) };
+      return scaled((await run('encode', picture)).output!);
     },
-    decode: (x) => run('decode', { ...x, data: x.data.map((v) => v / scalingFactor + shiftFactor) }),
+    async posterior(picture) {
+      const { output, std } = await run('encode', picture);
+      return { mean: scaled(output!), std: std ? scale(scalingFactor, std) : zeros(output!.shape) };
+    },
+    async decode(x) {
+      return (await run('decode', { ...x, data: x.data.map((v) => v / scalingFactor + shiftFactor) }))
+        .output!;
+    },
     async dispose() {
       for (const program of built) await (await program).dispose();
     },

@@ -16,7 +16,12 @@ import type { Tokenizer } from './tokenizer';
 export interface ModelParts {
   readonly unet: { readonly config: UNetConfig; readonly weights: WeightStore };
   readonly vae: { readonly config: VaeConfig | TinyVaeConfig; readonly weights: WeightStore };
-  readonly textEncoder: { readonly config: ClipTextConfig; readonly weights: WeightStore };
+  readonly textEncoder: {
+    readonly config: ClipTextConfig;
+    readonly weights: WeightStore;
+    /** rows [n,D] of the tokenizer's placeholders */
+    readonly learned?: NdArray;
+  };
   readonly tokenizer: Tokenizer;
   readonly schedule: Schedule;
 }
@@ -69,7 +74,12 @@ export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']
   const size = width * vaeFactor(vae.config);
   const denoiser = createDenoiser(unet.config, unet.weights, { height, width, tokens, limits });
   const autoencoder = createAutoencoder(vae.config, vae.weights, size);
-  const text = createTextEncoder(parts.textEncoder.config, parts.textEncoder.weights, tokenizer);
+  const text = createTextEncoder(
+    parts.textEncoder.config,
+    parts.textEncoder.weights,
+    tokenizer,
+    parts.textEncoder.learned,
+  );
 
   const predictor = (tokenWeights: Float32Array | null, watch: (p: Prediction) => void): PredictNoise =>
     noisePredictor(

@@ -5,6 +5,7 @@ import { Graph } from '../onnx/graph';
 import { compile } from '../runtime/session';
 import type { WeightStore } from '../runtime/weights';
 import { memoizePromise } from '../util/async';
+import { AppError } from '../util/errors';
 import { type NdArray, sizeOf } from '../util/nd-array';
 import type { Tokenizer } from './tokenizer';
 
@@ -15,10 +16,12 @@ export interface TextEncoder {
   dispose(): Promise<void>;
 }
 
+/** @param learned  rows [n,D] of the tokenizer's placeholders, which have the ids after its vocabulary */
 export function createTextEncoder(
   config: ClipTextConfig,
   weights: WeightStore,
   tokenizer: Tokenizer,
+  learned?: NdArray,
 ): TextEncoder {
   const length = tokenizer.modelMaxLength;
   const start = memoizePromise(async (_: 'program') => {
@@ -28,13 +31,15 @@ export function createTextEncoder(
       dtype: weights.dtype,
     });
     const program = await compile(g, { states: lastHiddenState }, weights, { label: 'text encoder' });
-    return { program, table: await weights.read(TOKEN_TABLE) };
+    return { program, row: tokenRows(await weights.read(TOKEN_TABLE), tokenizer.vocabSize, learned) };
   });
   return {
     async embed(prompt) {
-      const { program, table } = await start('program');
+      const { program, row } = await start('program');
       const { ids } = tokenizer.encode(prompt);
-      const { states } = await program.run({ embeddings: gather(table, ids) });
+      const { states } = await program.run({
+        embeddings: stack(ids.map(row), [1, ids.length, config.width]),
+      });
       return states!;
     },
     async dispose() {
@@ -43,12 +48,30 @@ export function createTextEncoder(
   };
 }
 
-/** Rows of a table [V,D] → [1,L,D]. */
-function gather(table: NdArray, ids: readonly number[]): NdArray {
-  const width = sizeOf(table.shape.slice(1));
-  const data = new Float32Array(ids.length * width);
-  ids.forEach((id, row) => {
-    data.set(table.data.subarray(id * width, (id + 1) * width), row * width);
+/**
+ * The row [D] of each token id: from the table [V,D], or after the vocabulary from the learned ones.
+ *
+ * @throws AppError SHAPE for an id without a row
+ */
+export function tokenRows(
+  table: NdArray,
+  vocabSize: number,
+  learned?: NdArray,
+): (id: number) => Float32Array {
+  const width = table.shape[1]!;
+  return (id) => {
+    const [{ data }, at] = learned && id >= vocabSize ? [learned, id - vocabSize] : [table, id];
+    const row = data.subarray(at * width, (at + 1) * width);
+    if (row.length !== width)
+      throw new AppError('SHAPE', `token ${id} has no row of ${width} values`, { id });
+    return row;
+  };
+}
+
+function stack(rows: readonly Float32Array[], shape: readonly number[]): NdArray {
+  const data = new Float32Array(sizeOf(shape));
+  rows.forEach((row, i) => {
+    data.set(row, i * row.length);
   });
-  return { data, shape: [1, ids.length, width] };
+  return { data, shape };
 }

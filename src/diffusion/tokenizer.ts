@@ -37,6 +37,8 @@ export interface Tokenizer {
   readonly bosId: number;
   readonly eosId: number;
   readonly padId: number;
+  /** the same vocabulary with these placeholders and no others */
+  withPlaceholders(placeholders: readonly Placeholder[]): Tokenizer;
   /** ids of a placeholder's vectors; empty when there is no such placeholder */
   placeholderIds(token: string): readonly number[];
   encode(prompt: string): EncodedPrompt;
@@ -110,6 +112,7 @@ export function createTokenizer(options: TokenizerOptions): Tokenizer {
     bosId,
     eosId,
     padId,
+    withPlaceholders: (others) => createTokenizer({ ...options, placeholders: others }),
     placeholderIds: (token) => learned.get(normalise(token)) ?? [],
     encode(prompt) {
       const tokens = split(prompt).flatMap(({ word, ids }) => ids.map((id) => ({ word, id })));

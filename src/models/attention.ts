@@ -17,14 +17,14 @@ export interface AttentionOptions {
 
 /**
  * diffusers' Attention on tokens x [B·N, C], without norm and residual.
- * Taps: '<name>.probs' [B,heads,Nq,Nk] after softmax, '<name>.out' [B,N,C] after to_out, before the residual sum.
+ * Taps: '<name>.k' and '.v' [B,Nk,C], '<name>.probs' [B,heads,Nq,Nk] after softmax, '<name>.out' [B,N,C] after to_out, before the residual sum.
  */
 export function attention(net: Net, name: string, x: Value, options: AttentionOptions): Value {
   const { batch, heads, context = x, bias = false, upcast = false } = options;
   const width = x.shape[1]!;
   const q = linear(net, `${name}.to_q`, x, width, bias);
-  const k = linear(net, `${name}.to_k`, context, width, bias);
-  const v = linear(net, `${name}.to_v`, context, width, bias);
+  const k = tapTokens(net, `${name}.k`, linear(net, `${name}.to_k`, context, width, bias), batch);
+  const v = tapTokens(net, `${name}.v`, linear(net, `${name}.to_v`, context, width, bias), batch);
   const tiled = net.attentionTile
     ? { tile: net.attentionTile }
     : { onProbs: (probs: Value): Value => net.tap(`${name}.probs`, probs) };

@@ -53,6 +53,8 @@ export class Graph {
   /** named by state-dict key, bound from the WeightStore; one entry per key */
   readonly weights = new Map<string, Value>();
   readonly constants = new Map<string, Constant>();
+  /** names of values that gradients do not flow back from (`detach`) */
+  readonly detached = new Set<string>();
   /** inner ones before the ones around them */
   readonly regions: Region[] = [];
   readonly #shared = new Map<string, Value>();

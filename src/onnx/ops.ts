@@ -43,6 +43,13 @@ export const tanh = unary('Tanh');
 /** A copy under a new name: what lets an input be an output too. */
 export const identity = unary('Identity');
 
+/** The same value, which gradients treat as a constant (PyTorch's detach). */
+export function detach(g: Graph, x: Value): Value {
+  const y = identity(g, x);
+  g.detached.add(y.name);
+  return y;
+}
+
 export const add = binary('Add');
 export const sub = binary('Sub');
 export const mul = binary('Mul');
