@@ -1,9 +1,8 @@
 import * as Comlink from 'comlink';
 import type { BlobId, ImageRef, Recipe, Take } from '../document/document';
 import { cutSquare } from '../formats/crop';
-import { greyMask } from '../formats/mask';
+import { fitMask } from '../formats/mask';
 import { describeFile, type FileContents, readRecipe } from '../formats/metadata';
-import { resize } from '../formats/resize';
 import { stitch, stitchSquare } from '../formats/stitch';
 import type { BlobStore } from '../storage/blobs';
 import { collectGarbage } from '../storage/gc';
@@ -87,8 +86,8 @@ export function createFiles(store: BlobStore) {
       fit: { readonly width: number; readonly height: number } | null = null,
     ): Promise<ImageRef> {
       const name = file instanceof File ? file.name : 'mask';
-      const grey = greyMask(await decodeImage(await readFile(file, name), name));
-      return putImage(store, fit ? await resize(grey, fit.width, fit.height) : grey, name);
+      const pixels = await decodeImage(await readFile(file, name), name);
+      return putImage(store, await fitMask(pixels, fit ?? pixels), name);
     },
 
     async readPixels(id: BlobId): Promise<Pixels> {

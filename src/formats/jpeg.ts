@@ -62,8 +62,7 @@ export function jpegSize(segments: readonly JpegSegment[]): { width: number; hei
 const startsWith = (data: Uint8Array, text: string): boolean =>
   data.length >= text.length && [...text].every((c, i) => data[i] === c.charCodeAt(0));
 
-export const isExif = ({ marker, data }: JpegSegment): boolean =>
-  marker === APP1 && startsWith(data, 'Exif\0');
+const isExif = ({ marker, data }: JpegSegment): boolean => marker === APP1 && startsWith(data, 'Exif\0');
 
 const XMP_NAMESPACE = 'http://ns.adobe.com/xap/1.0/\0';
 

@@ -1,7 +1,8 @@
 import type { Pixels } from '../util/pixels';
+import { resize } from './resize';
 
 /** A picture as a mask, white = edit: grey, opaque. Drawings on nothing and on black mean the same. */
-export function greyMask({ data, width, height }: Pixels): Pixels {
+function greyMask({ data, width, height }: Pixels): Pixels {
   const out = new Uint8ClampedArray(data.length);
   for (let i = 0; i < data.length; i += 4) {
     // Rec. 709 luma
@@ -11,3 +12,9 @@ export function greyMask({ data, width, height }: Pixels): Pixels {
   }
   return { data: out, width, height };
 }
+
+/** A mask for a photo: grey, and stretched to the photo's size where it has another. */
+export const fitMask = (
+  mask: Pixels,
+  { width, height }: { readonly width: number; readonly height: number },
+): ReturnType<typeof resize> => resize(greyMask(mask), width, height);

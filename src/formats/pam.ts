@@ -1,20 +1,18 @@
 import { AppError } from '../util/errors';
 import type { Pixels } from '../util/pixels';
 
-/**
- * Pictures in storage are Netpbm PAM: a short text header and raw RGBA. No codec, so the bytes, and with them the
- * content id, are the same in every browser and in Node; reading is a view. Exports are PNG, JPEG or WebP.
- *
- * @see https://netpbm.sourceforge.net/doc/pam.html
- */
-export const PAM_TYPE = 'image/x-portable-arbitrarymap';
-
 const header = (width: number, height: number): string =>
   `P7\nWIDTH ${width}\nHEIGHT ${height}\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n`;
 
 /** Longer than any header that `encodePam` writes; bytes. */
 const HEADER_LIMIT = 128;
 
+/**
+ * Pictures in storage are Netpbm PAM: a short text header and raw RGBA. No codec, so the bytes, and with them the
+ * content id, are the same in every browser and in Node; reading is a view. Exports are PNG, JPEG or WebP.
+ *
+ * @see https://netpbm.sourceforge.net/doc/pam.html
+ */
 export function encodePam({ data, width, height }: Pixels): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(header(width, height));
   const bytes = new Uint8Array(text.length + data.length);

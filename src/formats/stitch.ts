@@ -20,7 +20,7 @@ export interface StitchOptions {
   readonly grow: number;
 }
 
-export const STITCH_DEFAULTS: StitchOptions = {
+const STITCH_DEFAULTS: StitchOptions = {
   feather: 1 / 16,
   unchanged: 6 / 255,
   changed: 24 / 255,

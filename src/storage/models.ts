@@ -30,7 +30,7 @@ export function folderTree(folder: FileSystemDirectoryHandle, name: string): Fil
 }
 
 /** The bundled model's id; its folder is served beside the page. */
-export const STARTER = 'starter';
+const STARTER = 'starter';
 
 /**
  * The folder of a model: the bundled one over HTTP, an imported one from storage.

@@ -1,7 +1,7 @@
 import { AppError } from '../util/errors';
 
 /** Origin storage in bytes; null where the platform does not say. */
-export async function storageUse(): Promise<{ readonly quota: number; readonly used: number } | null> {
+async function storageUse(): Promise<{ readonly quota: number; readonly used: number } | null> {
   const { quota, usage } = (await globalThis.navigator?.storage?.estimate?.()) ?? {};
   return quota === undefined ? null : { quota, used: usage ?? 0 };
 }
