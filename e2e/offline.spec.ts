@@ -1,17 +1,6 @@
-import { expect, test } from '@playwright/test';
-import type { PreviewServer } from 'vite';
+import { expect } from '@playwright/test';
 import { Studio } from './app';
-import { plainHost } from './plain-host';
-
-const PORT = 4180;
-const ADDRESS = `http://localhost:${PORT}/studio/`;
-
-let host: PreviewServer;
-test.beforeEach(async () => {
-  host = await plainHost(PORT);
-});
-test.afterEach(() => host.close());
-test.use({ baseURL: ADDRESS });
+import { test } from './plain-host';
 
 test('on a host that sends no headers the page isolates itself with one reload', async ({ page }) => {
   let loads = 0;
@@ -32,10 +21,12 @@ test('on a host that sends no headers the page isolates itself with one reload',
 test('after one edit the studio starts and edits with its host gone, and never asked another', async ({
   page,
   context,
+  host,
+  baseURL,
 }) => {
   const elsewhere: string[] = [];
   context.on('request', (request) => {
-    if (/^https?:/.test(request.url()) && !request.url().startsWith(ADDRESS)) elsewhere.push(request.url());
+    if (/^https?:/.test(request.url()) && !request.url().startsWith(baseURL!)) elsewhere.push(request.url());
   });
   const studio = new Studio(page);
   await studio.open();
