@@ -77,14 +77,15 @@ export function changeMap(edited: Pixels, source: Pixels, options: StitchOptions
 
 /** Reach of the colour match, as a fraction of the side: colour casts vary slowly, content does not. */
 const CAST_REACH = 1 / 16;
-/** Weight of the cast averaged over the whole square, against the local one: decides only where nothing local is known. */
+/** Weight of the autoencoder's mean cast against the local one: decides only where nothing local is known. */
 const CAST_PRIOR = 1e-3;
 
 /**
- * Adds to the edited picture the colour cast by which the photo differs from the source where nothing changed, carried
- * smoothly into the changed parts (normalised convolution): what meets at the border of a change then matches.
+ * Adds to the edited picture the colour cast by which the photo differs from it where nothing changed, carried smoothly
+ * into the changed parts (normalised convolution): what meets at the border of a change then matches, whether the
+ * autoencoder or a faint drift of the whole edit is to blame.
  *
- *   cast = (G∗[(1−c)·(photo − source)] + ε·mean) / (G∗[1−c] + ε)
+ *   cast = (G∗[(1−c)·(photo − edited)] + ε·mean(photo − source)) / (G∗[1−c] + ε)
  */
 function matchColour(edited: Pixels, photo: Pixels, source: Pixels, changed: Plane): Pixels {
   const { side } = changed;
@@ -93,16 +94,16 @@ function matchColour(edited: Pixels, photo: Pixels, source: Pixels, changed: Pla
   const known = mapPlane(changed, (c) => 1 - c);
   const weight = smooth(known, radius);
   for (let c = 0; c < 3; c++) {
-    const here = channel(source, c).data;
-    const cast = mapPlane(channel(photo, c), (value, i) => value - here[i]!);
-    const mean = cast.data.reduce((sum, value) => sum + value, 0) / cast.data.length;
+    const [own, before, after] = [photo, source, edited].map((picture) => channel(picture, c).data);
+    let prior = 0;
+    for (let i = 0; i < side * side; i++) prior += (own![i]! - before![i]!) / (side * side);
     const local = smooth(
-      mapPlane(cast, (value, i) => value * known.data[i]!),
+      mapPlane(known, (weight, i) => weight * (own![i]! - after![i]!)),
       radius,
     );
     for (let i = 0; i < side * side; i++) {
-      data[4 * i + c] =
-        edited.data[4 * i + c]! + (local.data[i]! + CAST_PRIOR * mean) / (weight.data[i]! + CAST_PRIOR);
+      const cast = (local.data[i]! + CAST_PRIOR * prior) / (weight.data[i]! + CAST_PRIOR);
+      data[4 * i + c] = after![i]! + cast;
     }
   }
   return { data, width: side, height: side };
@@ -178,7 +179,7 @@ export async function stitchSquare(
   const changed = changeMap(edited, source ?? own, options);
   if (changed.data.every((c) => c === 0)) return result;
 
-  const matched = source ? matchColour(edited, own, source, changed) : edited;
+  const matched = matchColour(edited, own, source ?? own, changed);
   const large = await resize(matched, size, size);
   const changeRow = stretchedRows(changed, size);
   const maskRow = mask && stretchedRows(channel(mask, 0), size);
