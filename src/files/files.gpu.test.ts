@@ -235,3 +235,11 @@ test('garbage collection through the worker keeps what is reachable', async () =
   await files.collectGarbage([keep]);
   expect(await store.list()).toEqual([keep]);
 });
+
+test('a terminated worker fails its calls at once, and the next one finds what was stored', async () => {
+  const { take: edit } = await take();
+  const pending = worker.api.exportImage(edit, { format: 'png', quality: 90, recipe: true });
+  worker.terminate();
+  await expect(pending).rejects.toMatchObject({ code: 'WORKER_LOST' });
+  expect((await worker.api.bitmap(edit.square.id, 64)).width).toBe(64);
+});
