@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { createSchedule, levelAt } from '../diffusion/schedule';
+import { ndArray, zeros } from '../util/nd-array';
+import { type Example, rowsPerStep, stepData } from './data';
+
+const SHAPE = [1, 2, 2, 2];
+const example = (value: number, mask?: Float32Array): Example => ({
+  latent: { mean: ndArray(new Float32Array(8).fill(value), SHAPE), std: zeros(SHAPE) },
+  prompts: [`picture ${value}`, `photo ${value}`],
+  ...(mask && { mask }),
+});
+const options = {
+  instances: [0, 1, 2, 3].map((v) => example(v)),
+  batch: 1,
+  schedule: createSchedule(),
+  seed: 7,
+};
+const steps = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, i) => stepData(options, from + i));
+const shown = (prompts: readonly string[]): string => prompts[0]!.split(' ')[1]!;
+
+test('a step depends on the seed and its number alone', () => {
+  expect(steps(5)).toEqual(steps(5));
+  expect(steps(3, 2)).toEqual(steps(5).slice(2));
+  expect(stepData({ ...options, seed: 8 }, 0)).not.toEqual(stepData(options, 0));
+});
+
+test('every picture is seen once before any is seen again, in an order that changes', () => {
+  const order = steps(40).map(({ prompts }) => shown(prompts));
+  const rounds = Array.from({ length: 10 }, (_, i) => order.slice(4 * i, 4 * i + 4));
+  for (const round of rounds) expect(round.toSorted()).toEqual(['0', '1', '2', '3']);
+  expect(new Set(rounds.map(String)).size).toBeGreaterThan(3);
+});
+
+test('timesteps and prompts vary and cover their range', () => {
+  const all = steps(400);
+  const timesteps = all.map(({ timesteps: [t] }) => t!);
+  expect(Math.min(...timesteps)).toBeLessThan(20);
+  expect(Math.max(...timesteps)).toBeGreaterThan(980);
+  expect(timesteps.reduce((a, b) => a + b) / 400).toBeGreaterThan(450);
+  expect(timesteps.reduce((a, b) => a + b) / 400).toBeLessThan(550);
+  expect(new Set(all.map(({ prompts }) => prompts[0]!.split(' ')[0])).size).toBe(2);
+});
+
+test('the sample is the latent at its noise level and the target that noise', () => {
+  for (const { prompts, timesteps, sample, target } of steps(8)) {
+    const { alpha, sigma } = levelAt(options.schedule, timesteps[0]!);
+    const expected = target.data.map((noise) => alpha * Number(shown(prompts)) + sigma * noise);
+    expect(sample.data.every((v, i) => Math.abs(v - expected[i]!) < 1e-6)).toBe(true);
+  }
+});
+
+test('latents are drawn anew from the posterior', () => {
+  const wide = { mean: zeros(SHAPE), std: ndArray(new Float32Array(8).fill(2), SHAPE) };
+  const schedule = { ...options.schedule, predictionType: 'sample' as const };
+  const drawn = Array.from({ length: 200 }, (_, step) => [
+    ...stepData({ ...options, schedule, instances: [{ latent: wide, prompts: [''] }] }, step).target.data,
+  ]).flat();
+  const variance = drawn.reduce((sum, v) => sum + v * v, 0) / drawn.length;
+  expect(Math.abs(Math.sqrt(variance) - 2)).toBeLessThan(0.1);
+});
+
+test('loss weights make a mean over instances plus a weighted mean over priors, each over its valid region', () => {
+  const half = Float32Array.of(1, 0, 0, 1);
+  const data = {
+    ...options,
+    batch: 2,
+    instances: [example(0, half)],
+    priors: [example(5)],
+    priorWeight: 0.5,
+  };
+  expect(rowsPerStep(data)).toBe(4);
+  const { lossWeight, prompts } = stepData(data, 0);
+  expect(lossWeight.shape).toEqual([4, 1, 2, 2]);
+  // two channels: one row's weights count twice
+  expect([...lossWeight.data.subarray(0, 4)]).toEqual([1, 0, 0, 1].map((v) => v / (2 * 2 * 2)));
+  expect([...lossWeight.data.subarray(12)]).toEqual(Array(4).fill(0.5 / (2 * 2 * 4)));
+  expect(prompts.map((p) => p.split(' ')[1])).toEqual(['0', '0', '5', '5']);
+});

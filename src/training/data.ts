@@ -1,0 +1,112 @@
+/** What each training step sees. Every draw depends on the seed and the step alone, so a resumed run sees the same. */
+import type { Posterior } from '../diffusion/autoencoder';
+import { addNoise, levelAt, predictionTarget, type Schedule } from '../diffusion/schedule';
+import { type NdArray, ndArray, sizeOf, stack } from '../util/nd-array';
+import { createTorchRng, type TorchRng } from '../util/random';
+
+/** One picture in one crop, encoded. */
+export interface Example {
+  readonly latent: Posterior;
+  /** one is drawn at each step */
+  readonly prompts: readonly string[];
+  /** [h·w], 1 where the latent shows the picture, 0 where it was padded; absent: 1 everywhere */
+  readonly mask?: Float32Array;
+}
+
+export interface DataOptions {
+  readonly instances: readonly Example[];
+  /** pictures of the class, for prior preservation; none: off */
+  readonly priors?: readonly Example[];
+  readonly priorWeight?: number;
+  /** instances per step; as many priors come on top */
+  readonly batch: number;
+  readonly schedule: Schedule;
+  readonly seed: number;
+}
+
+/** Everything about one step but how prompts are encoded. */
+export interface StepData {
+  readonly prompts: readonly string[];
+  /** [B] */
+  readonly timesteps: readonly number[];
+  /** x_t and what the network should output, [B,C,h,w] */
+  readonly sample: NdArray;
+  readonly target: NdArray;
+  /** [B,1,h,w]: mean over instances plus priorWeight × mean over priors, each over its valid region */
+  readonly lossWeight: NdArray;
+}
+
+/** Rows of a step: instances, then priors. */
+export const rowsPerStep = ({ batch, priors = [] }: Pick<DataOptions, 'batch' | 'priors'>): number =>
+  priors.length > 0 ? 2 * batch : batch;
+
+/** The data of step 0, 1, … */
+export function stepData(options: DataOptions, step: number): StepData {
+  const { instances, priors = [], priorWeight = 1, batch, schedule, seed } = options;
+  const rng = createTorchRng(mixed(seed, step));
+  const examples = [
+    ...inOrder(instances, batch, seed, step).map((example) => ({ example, weight: 1 / batch })),
+    ...(priors.length ? inOrder(priors, batch, seed + 1, step) : []).map((example) => ({
+      example,
+      weight: priorWeight / batch,
+    })),
+  ];
+  const rows = examples.map(({ example, weight }) => {
+    const { latent, prompts, mask } = example;
+    const { shape } = latent.mean;
+    const x0 = drawn(latent, rng);
+    const t = rng.randint(0, schedule.numTrainTimesteps, 1)[0]!;
+    const noise = ndArray(rng.randn(sizeOf(shape)), shape);
+    return {
+      prompt: prompts[rng.randint(0, prompts.length, 1)[0]!]!,
+      t,
+      sample: addNoise(schedule, x0, noise, t),
+      target: predictionTarget(schedule.predictionType, x0, noise, levelAt(schedule, t)),
+      lossWeight: regionWeight(shape, weight, mask),
+    };
+  });
+  return {
+    prompts: rows.map(({ prompt }) => prompt),
+    timesteps: rows.map(({ t }) => t),
+    sample: stack(rows.map(({ sample }) => sample)),
+    target: stack(rows.map(({ target }) => target)),
+    lossWeight: stack(rows.map(({ lossWeight }) => lossWeight)),
+  };
+}
+
+/** mean + σ·ε */
+function drawn({ mean, std }: Posterior, rng: TorchRng): NdArray {
+  if (std.data.every((s) => s === 0)) return mean;
+  const noise = rng.randn(mean.data.length);
+  return { data: mean.data.map((m, i) => m + std.data[i]! * noise[i]!), shape: mean.shape };
+}
+
+/** [1,1,h,w] so that Σ weight·error² is `weight` × the mean squared error over the valid region. */
+function regionWeight(
+  [, channels, height, width]: readonly number[],
+  weight: number,
+  mask?: Float32Array,
+): NdArray {
+  const shape = [1, 1, height!, width!];
+  const valid = mask ?? new Float32Array(height! * width!).fill(1);
+  const size = valid.reduce((a, b) => a + b, 0) * channels!;
+  return { data: valid.map((v) => (v * weight) / size), shape };
+}
+
+/** The next `batch` items of an endless walk through all items, in a new random order each time round. */
+function inOrder<T>(items: readonly T[], batch: number, seed: number, step: number): T[] {
+  return Array.from({ length: batch }, (_, i) => {
+    const position = step * batch + i;
+    const round = Math.floor(position / items.length);
+    const order = createTorchRng(mixed(seed, -1 - round)).randperm(items.length);
+    return items[order[position % items.length]!]!;
+  });
+}
+
+/** One 32-bit seed from two numbers (finaliser of MurmurHash3), so that neighbouring steps share nothing. */
+function mixed(seed: number, index: number): number {
+  let h = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(index + 0x7f4a7c15, 0xc2b2ae35);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
