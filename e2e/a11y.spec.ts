@@ -15,9 +15,9 @@ test('no state of the studio has an accessibility finding', async ({ page }) => 
   await studio.open();
   await expectAccessible(page, 'empty');
 
-  await studio.drop(await phoneJpeg());
+  await studio.dropPhoto();
   await studio.describe('a photo of a cat on a wooden table', 'a photo of a dog on a wooden table');
-  await page.getByRole('button', { name: 'Advanced' }).click();
+  await studio.quick();
   await expect(page.getByText('Saved in this browser')).toBeVisible();
   await expectAccessible(page, 'photo, advanced settings');
 
@@ -59,7 +59,7 @@ test('the whole flow works with the keyboard alone', async ({ page }) => {
   await page.keyboard.press('Control+o');
   const photo = await phoneJpeg();
   await (await chooser).setFiles({ name: photo.name, mimeType: photo.type, buffer: photo.bytes });
-  await expect(page.getByText('1024 × 768')).toBeVisible();
+  await expect(page.getByText('1024 × 768 · 0.79 MP')).toBeVisible();
 
   const tabTo = async (name: string | RegExp) => {
     for (let i = 0; i < 60; i++) {
@@ -81,7 +81,7 @@ test('the whole flow works with the keyboard alone', async ({ page }) => {
   await tabTo('Change to');
   await page.keyboard.type('a photo of a dog on a wooden table');
   await tabTo('Steps');
-  await page.keyboard.type('2');
+  await page.keyboard.type('1');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Control+Enter');
   await expect(studio.takes).toHaveCount(1, { timeout: 120_000 });

@@ -66,6 +66,14 @@ export class Studio {
     await this.page.dispatchEvent('body', 'drop', { dataTransfer: data });
   }
 
+  /** Drop the phone photo and wait until it is the photo. */
+  async dropPhoto(): Promise<Awaited<ReturnType<typeof phoneJpeg>>> {
+    const photo = await phoneJpeg();
+    await this.drop(photo);
+    await expect(this.page.getByText('1024 × 768 · 0.79 MP')).toBeVisible();
+    return photo;
+  }
+
   async describe(source: string, target: string): Promise<void> {
     await this.source.fill(source);
     await this.target.fill(target);
@@ -75,6 +83,13 @@ export class Studio {
     const field = this.page.getByRole('textbox', { name: label, exact: true });
     await field.fill(String(value));
     await field.press('Tab');
+  }
+
+  /** As little work as an edit can be; steps are set by each test. */
+  async quick(): Promise<void> {
+    const advanced = this.page.getByRole('button', { name: 'Advanced' });
+    if ((await advanced.getAttribute('aria-expanded')) === 'false') await advanced.click();
+    await this.set('Outline samples', 1);
   }
 
   /** Run an edit to its end. */

@@ -1,11 +1,10 @@
 import { expect, test } from '@playwright/test';
-import { phoneJpeg, Studio } from './app';
+import { Studio } from './app';
 
 test.beforeEach(async ({ page }) => {
   const studio = new Studio(page);
   await studio.open();
-  await studio.drop(await phoneJpeg());
-  await expect(page.getByText('1024 × 768')).toBeVisible();
+  await studio.dropPhoto();
 });
 
 test('the square is moved and resized with the pointer, the keyboard and the fields, and each can be undone', async ({
