@@ -1,6 +1,7 @@
 """Random tiny reference networks: config, weights, inputs, forward outputs and all gradients in one safetensors each.
 
 usage: make_tiny.py OUT_DIR [NAME ...]
+       make_tiny.py --golden OUT_DIR    the few smallest, without gradients of weights: src/models/golden
 
 Layout: `config` in the metadata (JSON), weights `w.*`, inputs `in.*`, outputs `out.*`, gradients `grad.*` of `out.loss`
 (weights: `grad.w.*`). Nothing pretrained is involved. Made with torch 2.15, diffusers 0.42, transformers 5.23.
@@ -189,8 +190,28 @@ MODELS = {
                                               hidden_act="gelu", layer_norm_eps=1e-6),
 }
 
+GOLDEN = {
+    "unet": lambda p: unet(p, 51, size=(6, 5), tokens=3, block_out_channels=(4, 8), layers_per_block=1,
+                           attention_head_dim=(1, 2), norm_num_groups=2, cross_attention_dim=6, time_cond_proj_dim=2,
+                           down_block_types=(CROSS_D, CROSS_D), up_block_types=(CROSS_U, CROSS_U)),
+    "vae": lambda p: vae(p, 52, size=(8, 8), block_out_channels=(4, 8), layers_per_block=1, latent_channels=2,
+                         norm_num_groups=2),
+    "taesd": lambda p: taesd(p, 53, size=(8, 8), encoder_block_out_channels=(6, 6), decoder_block_out_channels=(4, 4),
+                             num_encoder_blocks=(1, 1), num_decoder_blocks=(1, 1), latent_channels=2),
+    "clip_text": lambda p: clip_text(p, 54, tokens=6, hidden_size=8, intermediate_size=16, num_hidden_layers=2,
+                                     num_attention_heads=2, projection=True, projection_dim=4),
+    "clip_vision": lambda p: clip_vision(p, 55, hidden_size=8, intermediate_size=16, num_hidden_layers=2,
+                                         num_attention_heads=2, image_size=8, patch_size=4, projection_dim=4,
+                                         hidden_act="gelu"),
+}
+
 if __name__ == "__main__":
-    if len(sys.argv) < 2: sys.exit(__doc__)
-    out = Path(sys.argv[1])
+    arguments = sys.argv[1:]
+    table = MODELS
+    if arguments[:1] == ["--golden"]:
+        arguments, table = arguments[1:], GOLDEN
+        gradients = lambda model: {}
+    if not arguments: sys.exit(__doc__)
+    out = Path(arguments[0])
     out.mkdir(parents=True, exist_ok=True)
-    for name in sys.argv[2:] or MODELS: MODELS[name](out / f"tiny_{name}.safetensors")
+    for name in arguments[1:] or table: table[name](out / f"tiny_{name}.safetensors")

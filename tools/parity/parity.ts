@@ -36,13 +36,19 @@ export const FORWARD_TOLERANCE = 1e-4;
  *
  * @throws AppError BAD_FILE | UNSUPPORTED_MODEL | MISSING_WEIGHT when nothing can be compared
  */
-export async function parity(file: string, bytes: Uint8Array, run: RunGraph): Promise<ParityLine[]> {
+export async function parity(
+  file: string,
+  bytes: Uint8Array,
+  run: RunGraph,
+  what: 'all' | 'forward' = 'all',
+): Promise<ParityLine[]> {
   const reference = await readReference(file, bytes);
   let best: { model: Built; lines: ParityLine[] } | undefined;
   for (const model of recognise(reference)) {
     const lines = await forwardParity(file, model, reference, run);
     if (!best || worst(lines) < worst(best.lines)) best = { model, lines };
   }
+  if (what === 'forward') return best!.lines;
   return [...best!.lines, ...(await gradientParity(file, best!.model, reference, run))];
 }
 
