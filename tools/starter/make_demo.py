@@ -1,0 +1,48 @@
+"""Draw the demo photos of public/demo from held-out scenes and write their JSON.
+
+Example: python make_demo.py --out ../../public/demo
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from PIL import Image
+from world import picture, scene
+from world.captions import caption
+
+WIDTH, HEIGHT = 1024, 768
+# file, seed, class, place, class after the edit
+DEMOS = [
+    ("cat-on-table", 4242, "cat", "wooden table", "dog"),
+    ("bear-by-mirror", 4305, "bear", "mirror", "rabbit"),
+    ("duck-on-beach", 4411, "duck", "beach", "cat"),
+    ("mug-in-garden", 4425, "mug", "flower garden", "teapot"),
+]
+
+
+def entry(name: str, seed: int, cls: str, place: str, target: str) -> dict:
+    """What a page needs to run the edit; the centre square looks like the training pictures."""
+    spec = scene.sample(seed, held_out=True, cls=cls, place=place)
+    return {
+        "photo": f"{name}.jpg", "square": {"x": (WIDTH - HEIGHT) // 2, "y": 0, "size": HEIGHT},
+        "sourcePrompt": caption(spec), "targetPrompt": caption(scene.with_class(spec, target)),
+        "seed": 0, "scene": spec,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    entries = [entry(*demo) for demo in DEMOS]
+    for e in entries:
+        image, _ = picture.picture(e["scene"], WIDTH, HEIGHT)
+        Image.fromarray(image).save(args.out / e["photo"], quality=90, subsampling=0)
+    (args.out / "demo.json").write_text(json.dumps(entries[0], indent=2) + "\n")
+    (args.out / "more.json").write_text(json.dumps(entries[1:], indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A small world of toy figures: scenes as JSON, captions, and a renderer."""
