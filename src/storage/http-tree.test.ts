@@ -30,7 +30,7 @@ const stops: (() => void)[] = [];
 afterEach(() => {
   for (const stop of stops.splice(0)) stop();
 });
-async function serve(host: Host) {
+async function serve(host: Host, small?: number) {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     requests.push(request.url!);
@@ -39,16 +39,17 @@ async function serve(host: Host) {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   stops.push(() => server.close().closeAllConnections());
   const { port } = server.address() as AddressInfo;
-  return { tree: httpTree(new URL(`http://127.0.0.1:${port}/models/m/`), 'm'), requests };
+  return { tree: httpTree(new URL(`http://127.0.0.1:${port}/models/m/`), 'm', small), requests };
 }
 
-for (const [name, host, readsOfBig] of [
-  ['serves ranges', ranges, 3],
-  ['ignores ranges', plain, 1],
-  ['answers missing files with its page', singlePage, 3],
+for (const [name, host, small, readsOfBig] of [
+  ['serves ranges', ranges, 1000, 3],
+  ['serves ranges, small files whole', ranges, 1e6, 2],
+  ['ignores ranges', plain, 1000, 1],
+  ['answers missing files with its page', singlePage, 1000, 3],
 ] as const) {
   test(`reads the right bytes from a host that ${name}`, async () => {
-    const { tree, requests } = await serve(host);
+    const { tree, requests } = await serve(host, small);
     const config = await tree.open('unet/config.json');
     expect(config?.size).toBe(7);
     expect(new TextDecoder().decode(await config!.read(0, 7))).toBe('{"a":1}');
@@ -66,6 +67,15 @@ for (const [name, host, readsOfBig] of [
     expect(await tree.open('vae/config.json')).toBeNull();
   });
 }
+
+test('a small file read in many places at once is fetched once', async () => {
+  const { tree, requests } = await serve(ranges);
+  const source = (await tree.open('big.bin'))!;
+  const begins = [600_000, 0, 650_000, 524_280];
+  const parts = await Promise.all(begins.map((begin) => source.read(begin, begin + 100)));
+  expect(parts).toEqual(begins.map((begin) => big.slice(begin, begin + 100)));
+  expect(requests).toHaveLength(2);
+});
 
 test('what it hands out is a copy', async () => {
   const { tree } = await serve(plain);

@@ -4,6 +4,9 @@ import { AppError } from '../util/errors';
 /** Fetched when a file is opened, bytes: covers small files whole and the header of any safetensors file of SD size. */
 const FIRST = 512 * 1024;
 
+/** A file up to this size is fetched whole once more than its beginning is read, bytes: a request for each tensor takes longer. */
+const SMALL = 64 * 1024 * 1024;
+
 interface Part {
   readonly bytes: Uint8Array;
   /** of the whole file */
@@ -49,11 +52,13 @@ async function fetchPart(url: URL, begin: number, end: number): Promise<(Part & 
 }
 
 /**
- * A folder on a web host, read by ranges. A host that ignores Range sends each file whole once, which is then kept.
+ * A folder on a web host: small files are fetched whole, large ones read by ranges. A host that ignores Range sends each
+ * file whole once. What came whole is kept while the file is in use.
  *
  * @param base address of the folder, ending in '/'
+ * @param small bytes; files larger than this are read by ranges
  */
-export function httpTree(base: URL, name: string): FileTree {
+export function httpTree(base: URL, name: string, small = SMALL): FileTree {
   return {
     name,
     async open(path): Promise<ByteSource | null> {
@@ -62,18 +67,28 @@ export function httpTree(base: URL, name: string): FileTree {
       if (!first) return null;
       const { size } = first;
       let held: Uint8Array = first.bytes;
+      let filling: Promise<unknown> | null = null;
+      const fetchMore = async (begin: number, end: number): Promise<Uint8Array | null> => {
+        const part = await fetchPart(url, begin, end);
+        if (part?.size !== size)
+          throw new AppError('NETWORK', `${path} changed on the host while it was read`);
+        if (!part.whole) return part.bytes;
+        held = part.bytes;
+        return null;
+      };
       return {
         name: path,
         size,
         async read(begin, end) {
           checkRange(path, size, begin, end);
-          if (end <= held.length) return held.slice(begin, end);
-          const part = await fetchPart(url, begin, end);
-          if (part?.size !== size)
-            throw new AppError('NETWORK', `${path} changed on the host while it was read`);
-          if (!part.whole) return part.bytes;
-          held = part.bytes;
-          return held.slice(begin, end);
+          if (end > held.length && size <= small) {
+            filling ??= fetchMore(0, size).finally(() => {
+              filling = null;
+            });
+            await filling;
+          }
+          const part = end > held.length ? await fetchMore(begin, end) : null;
+          return part ?? held.slice(begin, end);
         },
       };
     },
