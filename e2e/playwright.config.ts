@@ -9,15 +9,15 @@ export default defineConfig({
   outputDir: '../test-results',
   // The engine alone keeps two cores busy: one page at a time, with room for a slow machine.
   workers: 1,
-  timeout: 180_000,
+  timeout: 300_000,
   expect: { timeout: 30_000 },
   forbidOnly: true,
   reporter: [['list'], ['json', { outputFile: '../.cache/test/e2e.json' }]],
   use: {
     baseURL: `http://localhost:${port}/`,
     launchOptions: chromiumLaunch(),
+    // No trace: recording one takes the processor that the engine needs.
     screenshot: 'only-on-failure',
-    trace: 'retain-on-failure',
   },
   webServer: {
     command: `npx vite preview --port ${port} --strictPort --logLevel warn`,
