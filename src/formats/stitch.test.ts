@@ -144,6 +144,15 @@ test('a faint drift of the whole edit leaves no pedestal around a change', async
   expect(at(result, 200, 200)[0]).toBeGreaterThan(170);
 });
 
+test('an edit that changes everything, here more and there less, keeps its own colours', async () => {
+  const grey = draw(400, 400, () => [100, 100, 100]);
+  const whole = { x: 0, y: 0, size: 400 };
+  const source = await cropSquare(grey, whole, MODEL);
+  const edited = draw(MODEL, MODEL, (x) => [x < 32 ? 118 : 230, x < 32 ? 100 : 40, 100]);
+  const result = await stitch(grey, whole, { edited, source });
+  expect(at(result, 240, 200)).toEqual([230, 40, 100]);
+});
+
 test('no seam: on a smooth gradient neighbouring pixels never jump', async () => {
   const gradient = draw(600, 600, (x, y) => [(x + y) / 6, 100, 200 - x / 6]);
   const whole = { x: 50, y: 50, size: 500 };

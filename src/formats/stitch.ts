@@ -85,13 +85,14 @@ const CAST_PRIOR = 1e-3;
  * into the changed parts (normalised convolution): what meets at the border of a change then matches, whether the
  * autoencoder or a faint drift of the whole edit is to blame.
  *
- *   cast = (G∗[(1−c)·(photo − edited)] + ε·mean(photo − source)) / (G∗[1−c] + ε)
+ *   cast = (G∗[k·(photo − edited)] + ε·mean(photo − source)) / (G∗k + ε),   k = 1 where c = 0, else 0
  */
 function matchColour(edited: Pixels, photo: Pixels, source: Pixels, changed: Plane): Pixels {
   const { side } = changed;
   const radius = Math.max(1, Math.round(side * CAST_REACH));
   const data = new Uint8ClampedArray(edited.data);
-  const known = mapPlane(changed, (c) => 1 - c);
+  // Only what is wholly unchanged tells about a cast: a half change would pass for an enormous one.
+  const known = mapPlane(changed, (c) => (c === 0 ? 1 : 0));
   const weight = smooth(known, radius);
   for (let c = 0; c < 3; c++) {
     const [own, before, after] = [photo, source, edited].map((picture) => channel(picture, c).data);
