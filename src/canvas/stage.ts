@@ -70,6 +70,7 @@ export function mountCanvas(container: HTMLDivElement): CanvasControls {
   let viewport: Size = { width: 1, height: 1 };
   let shownPhoto: string | null = null;
   let shownTake: string | null = null;
+  let wasLive = false;
   let dragging = false;
 
   const painter = new MaskPainter(() => {
@@ -78,8 +79,10 @@ export function mountCanvas(container: HTMLDivElement): CanvasControls {
   });
   const scene = (): Scene => sceneOf(documentStore.getState().present, session());
   const surface = (): Surface | null => {
-    const { photo, editable } = scene();
-    return photo && { photo, viewport, editable, painter };
+    const now = scene();
+    const { photo, editable } = now;
+    const judging = squareLook(documentStore.getState().present, now, session()) === 'hairline';
+    return photo && { photo, viewport, editable, judging, painter };
   };
 
   const setView = (change: (photo: Size) => Session['view']): void => {
@@ -106,6 +109,8 @@ export function mountCanvas(container: HTMLDivElement): CanvasControls {
     }
     if (shownTake !== (take?.id ?? null)) {
       shownTake = take?.id ?? null;
+      // the last preview stays until the finished picture is there; another take's picture must not
+      if (!wasLive) takeNode.image(undefined);
       if (!take) return;
       stitchedSquare(take)
         .then((bitmap) => {
@@ -121,6 +126,7 @@ export function mountCanvas(container: HTMLDivElement): CanvasControls {
     const doc = documentStore.getState().present;
     const now = scene();
     load(now);
+    wasLive = now.live !== null;
     const { view, tool } = session();
     const { photo, take, live, divider, showAfter, editable } = now;
     stage.visible(photo !== null);

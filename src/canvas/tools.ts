@@ -21,6 +21,8 @@ export interface Surface {
   readonly photo: Size;
   readonly viewport: Size;
   readonly editable: boolean;
+  /** a result of the present square is being looked at: a drag inside it pans */
+  readonly judging: boolean;
   readonly painter: MaskPainter;
 }
 
@@ -86,10 +88,10 @@ const painting = (erase: boolean): ToolRow => ({
 const tools: Readonly<Record<Tool, ToolRow>> = {
   hand: { cursor: () => 'grab', press: panning },
   move: {
-    cursor(point, { editable }) {
+    cursor(point, { editable, judging }) {
       const at = square();
       if (!editable || !at) return 'grab';
-      return cornerCursor(point) ?? (inside(at, toPhoto(view(), point)) ? 'move' : 'grab');
+      return cornerCursor(point) ?? (!judging && inside(at, toPhoto(view(), point)) ? 'move' : 'grab');
     },
     press(point, surface) {
       const from = square();
@@ -97,7 +99,7 @@ const tools: Readonly<Record<Tool, ToolRow>> = {
       const start = toPhoto(view(), point);
       const resize = grabCorner(point, surface);
       if (resize) return resize;
-      if (!inside(from, start)) return panning(point, surface);
+      if (surface.judging || !inside(from, start)) return panning(point, surface);
       return squaring('Move square', (to) => ({
         ...from,
         x: from.x + to.x - start.x,

@@ -73,9 +73,10 @@ test('a recipe is complete: defaults written out, options of other methods left 
 
 test('a recipe applied to its own photo gives the same recipe again', () => {
   const applied = actions.applyRecipe(withPhoto, recipe, null);
-  expect(actions.recipeOf(applied, image('a'), { steps: 1, guidanceScale: 1 }, applied.subject)).toEqual(
-    recipe,
-  );
+  expect(applied.subject, 'found again, not corrected').toBeNull();
+  expect(actions.recipeOf(applied, image('a'), { steps: 1, guidanceScale: 1 }, 'cat')).toEqual(recipe);
+  const corrected = actions.applyRecipe(withPhoto, { ...recipe, subject: 'whiskers' }, null);
+  expect(corrected.subject).toBe('whiskers');
 });
 
 test('a recipe applied to the same photo at twice the size scales its square', () => {

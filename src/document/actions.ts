@@ -1,3 +1,4 @@
+import { promptDiff } from '../util/prompt-diff';
 import type { Document, ImageRef, OptionValue, Recipe, Square, Take } from './document';
 import { clampSquare, defaultSquare } from './square';
 
@@ -103,7 +104,9 @@ export function recipeOf(
  * @param mask the recipe's painted mask where it is still stored
  */
 export function applyRecipe(doc: Document, recipe: Recipe, mask: ImageRef | null): Document {
-  const { method, sourcePrompt, targetPrompt, subject, seed, options, model } = recipe;
+  const { method, sourcePrompt, targetPrompt, seed, options, model } = recipe;
+  const found = promptDiff(sourcePrompt, targetPrompt).subject;
+  const subject = recipe.subject === found ? null : recipe.subject;
   const next: Document = { ...doc, method, sourcePrompt, targetPrompt, subject, seed, options, model };
   if (!doc.photo) return next;
   const scale = doc.photo.width / recipe.photo.width;

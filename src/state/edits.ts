@@ -67,6 +67,7 @@ export async function runEdit(): Promise<void> {
     },
   });
   announce('Editing started.');
+  const awake = stayAwake();
   const apply = applier();
   let result: EditResult | null = null;
   let failed = false;
@@ -82,6 +83,7 @@ export async function runEdit(): Promise<void> {
   }
   if (result) amend((now) => addTake(now, takeOf(result)));
   abort = null;
+  awake();
   setSession({ edit: null });
   if (failed) announce('The edit did not finish.');
   else if (!result) announce('Stopped. There was nothing to keep yet.');
@@ -102,6 +104,17 @@ const takeOf = (result: EditResult): Take => ({
   steps: result.steps,
   stopped: result.stopped,
 });
+
+/** Keep the screen on and ask before the page is left, where the browser lets us. @returns how to end it */
+function stayAwake(): () => void {
+  const ask = (event: BeforeUnloadEvent): void => event.preventDefault();
+  const lock = navigator.wakeLock?.request('screen').catch(() => null);
+  addEventListener('beforeunload', ask);
+  return () => {
+    removeEventListener('beforeunload', ask);
+    void lock?.then((held) => held?.release());
+  };
+}
 
 /** Applies the events of one edit, in order, to the session. */
 function applier(): (event: EditEvent) => Promise<void> {

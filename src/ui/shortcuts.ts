@@ -29,13 +29,17 @@ export function bindShortcuts(): () => void {
     if (session().holdOriginal !== down) setSession({ holdOriginal: down });
   };
   const [press, release] = [hold(true), hold(false)];
+  // the key may be let go in another window
+  const leave = (): void => setSession({ holdOriginal: false });
   const unbind = tinykeys(window, bindings);
   addEventListener('keydown', press);
   addEventListener('keyup', release);
+  addEventListener('blur', leave);
   return () => {
     unbind();
     removeEventListener('keydown', press);
     removeEventListener('keyup', release);
+    removeEventListener('blur', leave);
   };
 }
 

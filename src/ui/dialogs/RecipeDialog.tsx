@@ -2,13 +2,11 @@ import { Button } from 'react-aria-components/Button';
 import type { ImageRef, Recipe } from '../../document/document';
 import { placePhoto, restoreSettings } from '../../state/photos';
 import { setSession } from '../../state/session-store';
-import { useDocument } from '../../state/use-store';
 import { Modal } from '../parts/Modal';
 import { Picture } from '../parts/Picture';
 
 /** A picture made here was dropped: it is a photo, a set of settings, or both. */
 export function RecipeDialog({ image, recipe }: { image: ImageRef; recipe: Recipe }) {
-  const hasPhoto = useDocument((doc) => doc.photo !== null);
   const choose = (act: () => void) => () => {
     setSession({ dialog: null });
     act();
@@ -33,11 +31,9 @@ export function RecipeDialog({ image, recipe }: { image: ImageRef; recipe: Recip
         <Button className="button plain" onPress={choose(() => placePhoto(image))}>
           Use as photo
         </Button>
-        {hasPhoto && (
-          <Button className="button plain" onPress={choose(() => void restoreSettings(recipe))}>
-            Restore settings
-          </Button>
-        )}
+        <Button className="button plain" onPress={choose(() => void restoreSettings(recipe))}>
+          Restore settings
+        </Button>
         <Button
           className="button solid"
           autoFocus
