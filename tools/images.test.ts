@@ -61,6 +61,16 @@ test('odd but valid pictures are read as 8-bit sRGB with alpha', async () => {
   }
 });
 
+test('wide-gamut colours are converted, not reinterpreted', async () => {
+  const bytes = (await oddImages())['display-p3.jpg']!;
+  expect((await sharp(bytes).metadata()).icc).toBeDefined();
+  const stored = await sharp(bytes, { ignoreIcc: true }).raw().toBuffer();
+  const { data } = await readImage(await save('p3.jpg', bytes));
+  const distance = (c: ArrayLike<number>): number => Math.hypot(c[0]! - 220, c[1]! - 30, c[2]! - 30);
+  expect(distance(stored)).toBeGreaterThan(25);
+  expect(distance(data)).toBeLessThan(6);
+});
+
 test('grey, grey with alpha and 1-bit pictures are read', async () => {
   const grey = Uint8Array.from({ length: 2 * 64 }, (_, i) => (i % 2 ? (i < 64 ? 255 : 0) : 90));
   const ga = sharp(grey, { raw: { width: 8, height: 8, channels: 2 } }).toColourspace('b-w');

@@ -52,6 +52,12 @@ test('every odd but valid picture is stored upright', async () => {
   }
 });
 
+test('wide-gamut colours are converted, not reinterpreted', async () => {
+  const [imported] = await files.importImages([await open('display-p3.jpg')]);
+  const { data } = await files.readPixels(imported!.image.id);
+  expect(Math.hypot(data[0]! - 220, data[1]! - 30, data[2]! - 30)).toBeLessThan(6);
+});
+
 test('the page and the command line give a photo the same id', async () => {
   for (const [name, id] of Object.entries(nodeIds)) {
     const [imported] = await files.importImages([await open(name)]);
