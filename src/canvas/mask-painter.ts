@@ -84,12 +84,11 @@ export class MaskPainter {
   /** Strokes are stored one after another, each with all before it. */
   #store(label: string): void {
     const mask = this.#mask;
-    const photo = this.#photo;
-    if (!mask || !photo) return;
+    if (!mask) return;
     const empty = mask.isEmpty();
     const png = empty ? null : mask.toPng();
     void this.#saving(async () => {
-      const ref = png && (await importMask(await png, photo));
+      const ref = png && (await importMask(await png));
       if (mask !== this.#mask) return;
       this.#shown = ref?.id ?? null;
       commitEdit(label, (doc) => setMask(doc, ref));

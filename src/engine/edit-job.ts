@@ -2,7 +2,7 @@ import type { DiffusionModel } from '../diffusion/model';
 import { type EditMethod, type EditOptions, editMethods } from '../editing/methods';
 import { checkOptions } from '../editing/options';
 import { type EditStep, scoreEdit } from '../editing/score-edit';
-import { cropSquare } from '../formats/crop';
+import { cropSquare, squareIn } from '../formats/crop';
 import { resize } from '../formats/resize';
 import { fromMask, fromTensor, toMask, toTensor } from '../formats/tensor';
 import { AppError } from '../util/errors';
@@ -74,7 +74,7 @@ async function* run(
   model.latentRgb.fit(source, picture);
   const watched =
     method.subjectMask && recipe.subject ? model.watch(recipe.sourcePrompt, recipe.subject) : null;
-  const paintedMask = recipe.mask ? await latentMask(host, recipe.mask, recipe.square, model) : null;
+  const paintedMask = recipe.mask ? await latentMask(host, recipe.mask, recipe, model) : null;
 
   yield { kind: 'stage', name: 'edit' };
   const steps = scoreEdit(
@@ -143,14 +143,15 @@ function finite(what: string, array: NdArray): NdArray {
   throw new AppError('NUMERIC', `${what} holds numbers that are not finite`);
 }
 
-/** A painted mask over the whole photo → [1,1,h,w] at latent resolution, averaged. */
+/** A painted mask over the whole photo, at any resolution → [1,1,h,w] at latent resolution, averaged. */
 async function latentMask(
   host: EngineHost,
   id: string,
-  square: EditRequest['recipe']['square'],
+  { square, photo }: EditRequest['recipe'],
   model: DiffusionModel,
 ): Promise<NdArray> {
   const [, , h, w] = model.latentShape;
-  const cut = await cropSquare(await host.readImage(id), square, model.size);
+  const mask = await host.readImage(id);
+  const cut = await cropSquare(mask, squareIn(square, photo, mask), model.size);
   return toMask(await resize(cut, w, h, 'box'));
 }

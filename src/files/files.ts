@@ -1,6 +1,6 @@
 import * as Comlink from 'comlink';
 import type { BlobId, ImageRef, Recipe, Take } from '../document/document';
-import { cutSquare } from '../formats/crop';
+import { cutSquare, squareIn } from '../formats/crop';
 import { fitMask } from '../formats/mask';
 import { describeFile, type FileContents, readRecipe } from '../formats/metadata';
 import { stitch, stitchSquare } from '../formats/stitch';
@@ -58,7 +58,11 @@ export function createFiles(store: BlobStore) {
       mask && load(mask),
       take.maskUsed && load(take.maskUsed.id),
     ]);
-    const input = { edited, source, mask: painted ? cutSquare(painted, square) : used };
+    const input = {
+      edited,
+      source,
+      mask: painted ? cutSquare(painted, squareIn(square, photo, painted)) : used,
+    };
     return [photoPixels, square, input] as const;
   };
 

@@ -29,3 +29,16 @@ export function cutSquare(photo: Pixels, square: Square): Pixels & { data: Uint8
 export async function cropSquare(photo: Pixels, square: Square, size: number): Promise<Pixels> {
   return resize(cutSquare(photo, square), size, size);
 }
+
+/** Where a square of the photo lies in a picture of the same scene at another size, such as a mask painted smaller. */
+export function squareIn(
+  { x, y, size }: Square,
+  photo: { readonly width: number },
+  { width, height }: { readonly width: number; readonly height: number },
+): Square {
+  const scale = width / photo.width;
+  const side = Math.min(Math.max(1, Math.round(size * scale)), width, height);
+  const within = (at: number, length: number): number =>
+    Math.min(Math.max(0, Math.round(at * scale)), length - side);
+  return { x: within(x, width), y: within(y, height), size: side };
+}

@@ -1,11 +1,6 @@
 import type { BlobId, ImageRef, Take } from '../document/document';
 import { files } from './workers';
 
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
-
 /** Decoded pictures kept for the screen; the memory of one that is dropped goes with its last user. */
 const kept = 32;
 const bitmaps = new Map<string, Promise<ImageBitmap>>();
@@ -28,6 +23,5 @@ export const picture = (id: BlobId, maxSide = 1024): Promise<ImageBitmap> =>
 export const stitchedSquare = (take: Take): Promise<ImageBitmap> =>
   remembered(`take ${take.id}`, () => files.api.stitchedSquare(take, 1024));
 
-/** Store a painted mask, at the size of its photo. */
-export const importMask = (png: Blob, photo: Size): Promise<ImageRef> =>
-  files.api.importMask(png, { width: photo.width, height: photo.height });
+/** Store a painted mask of the whole photo, at the resolution it was painted at. */
+export const importMask = (png: Blob): Promise<ImageRef> => files.api.importMask(png);
