@@ -80,7 +80,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
 }
 
 /** Stored bytes → float32 values, written to the beginning of `out`. */
-function toFloat32(
+export function toFloat32(
   dtype: SafetensorsDtype,
   bytes: Uint8Array,
   out = new Float32Array(bytes.length / dtypeBytes[dtype]),
