@@ -55,7 +55,7 @@ export function createDenoiser(config: UNetConfig, weights: WeightStore, options
   const programs = new Map<number, Promise<Program>>();
   const program = memoizePromise((batch: number) => {
     const { g, outputs } = buildUNet(config, weights, batch, options);
-    const compiled = compile(g, outputs, weights, { label: `unet ×${batch}` });
+    const compiled = compile(g, outputs, weights, { label: `unet ×${batch}`, capture: true });
     programs.set(batch, compiled);
     return compiled;
   });
@@ -72,7 +72,7 @@ export function createDenoiser(config: UNetConfig, weights: WeightStore, options
       sample: x,
       time_embedding: time,
       encoder_hidden_states: context,
-      token_weights: tokenWeights,
+      token_weights: { data: tokenWeights.data, shape: [batch, 1, tokens, 1] },
     });
     return { output: results.output!, attention: results.attention! };
   };
@@ -113,7 +113,7 @@ function buildUNet(
 ): UNetGraph {
   const g = new Graph();
   const inputs: UNetInputs = unetInputs(g, config, { batch, height, width, tokens });
-  const tokenWeights = reshape(g, g.feed('token_weights', [batch, tokens]), [batch, 1, tokens, 1]);
+  const tokenWeights = g.feed('token_weights', [batch, 1, tokens, 1]);
   const maps: Value[] = [];
   const tap: Tap = (name, value) => {
     // probabilities [B,heads,places,L] of cross-attention
@@ -148,8 +148,9 @@ function meanMap(g: Graph, maps: readonly Value[], height: number, width: number
   const chosen = maps.filter((v) => distance(v) === nearest);
   if (!chosen[0])
     throw new AppError('UNSUPPORTED_MODEL', 'this UNet has no cross-attention to find a subject with');
-  const [batch, , places] = chosen[0].shape as readonly [number, number, number];
-  const mean = op.reduceMean(g, chosen.length === 1 ? chosen[0] : concat(g, chosen, 1), [1]);
+  const [batch, heads, places] = chosen[0].shape as readonly [number, number, number];
   const w = Math.round(Math.sqrt(places / aspect));
-  return reshape(g, mean, [batch, 1, places / w, w]);
+  // reshaped before the mean: a captured program does not replay the copy that a last Reshape is
+  const grids = chosen.map((v) => reshape(g, v, [batch, heads, places / w, w]));
+  return op.reduceMean(g, grids.length === 1 ? grids[0]! : concat(g, grids, 1), [1]);
 }

@@ -33,6 +33,8 @@ export class OrtSession {
   #session: InferenceSession | null = null;
   /** inputs that a recorded run replays with */
   #captured: OrtTensors | null = null;
+  /** what it writes */
+  #recorded: OrtTensors | null = null;
 
   constructor(spec: SessionSpec) {
     this.#spec = spec;
@@ -97,11 +99,14 @@ export class OrtSession {
     try {
       const results = await (device ? device.orLost(running) : running);
       if (device && capture) {
+        // The recorded commands write the buffers of the run that recorded them (buffers given to them are forgotten).
+        // Those must stay taken: once disposed of, ORT hands them out for other results.
+        const recorded = this.#recorded ?? results;
         for (const name of names) {
-          // a captured session forgets buffers it was given to write, so it writes its own
-          device.copy(results[name]!.gpuBuffer as GPUBuffer, targets[name]!.gpuBuffer as GPUBuffer);
-          results[name]!.dispose();
+          device.copy(recorded[name]!.gpuBuffer as GPUBuffer, targets[name]!.gpuBuffer as GPUBuffer);
+          if (this.#recorded) results[name]!.dispose();
         }
+        this.#recorded = recorded;
       }
       device?.check();
       return results;
@@ -118,6 +123,8 @@ export class OrtSession {
     const { weights, baked } = this.#spec;
     this.#session = null;
     this.#captured = null;
+    for (const tensor of Object.values(this.#recorded ?? {})) tensor.dispose();
+    this.#recorded = null;
     for (const { name } of baked) weights.unbake(name);
     weights.backend.memory.add('sessions', -1);
     weights.backend.memory.add('baked', -this.#bakedBytes);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Graph, type Value } from '../onnx/graph';
-import { slice } from '../onnx/movement';
+import { reshape, slice } from '../onnx/movement';
 import { add, mul } from '../onnx/ops';
+import { sizeOf } from '../util/nd-array';
 import { type Backend, openBackend } from './backend';
 import { loadOrtWeb } from './ort-web';
 import { compile, type Program } from './session';
@@ -133,6 +134,17 @@ describe('graph capture', () => {
     await captured.dispose();
     await plain.dispose();
     other.dispose();
+    weights.dispose();
+  });
+
+  test('an output that ends in a view is refused: its copy would not be replayed', async () => {
+    const { graph, outputs } = tinyNet();
+    const weights = new WeightStore(gpu, tinySource());
+    const image = Object.values(outputs)[0]!;
+    const flat = reshape(graph, image, [sizeOf(image.shape)]);
+    await expect(compile(graph, { flat }, weights, { capture: true })).rejects.toThrow(
+      /flat ends in Reshape/,
+    );
     weights.dispose();
   });
 });

@@ -9,9 +9,9 @@ import type { WeightStore } from './weights';
 
 export interface CompileOptions {
   /**
-   * Weights that will not change while the program lives. CPU backends bake them into the session, which runs faster
-   * (README, decisions); WebGPU feeds the shared buffers whatever this says. Default: all, or for an overlay all that
-   * it does not own.
+   * Weights that will not change while the program lives: they become constants of the session, which runs faster on
+   * CPU backends (README, decisions). Default: on CPU backends all, or for an overlay all that it does not own; on
+   * WebGPU none, so that every session shares one buffer.
    */
   readonly frozen?: (name: string) => boolean;
   /** WebGPU: record the commands of the first run and replay them. Only the program's own buffers can then be used. */
@@ -48,6 +48,7 @@ export async function compile(
   if (new Set(Object.values(outputs)).size < Object.keys(outputs).length) {
     throw new AppError('GRAPH', `two outputs are one value: ${Object.keys(outputs).join(', ')}`);
   }
+  if (options.capture) refuseViews(graph, outputs);
   for (const { name, shape, dtype } of inputs.weights) {
     const stored = weights.shape(name);
     const storedAs = weights.owner(name).dtype;
@@ -61,6 +62,20 @@ export async function compile(
   const program = new Program(graph, outputs, inputs, weights, options);
   await program.prepare();
   return program;
+}
+
+/** Ops that move no data inside a graph, but as its last node become a buffer copy, which a recording leaves out. */
+const VIEWS = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity']);
+
+/** @throws AppError GRAPH: replayed, such an output would keep what its buffer happened to hold */
+function refuseViews(graph: Graph, outputs: Readonly<Record<string, Value>>): void {
+  for (const [name, value] of Object.entries(outputs)) {
+    const op = graph.nodes.find((node) => node.outputs.includes(value))?.op;
+    if (op === undefined || !VIEWS.has(op)) continue;
+    throw new AppError('GRAPH', `output ${name} ends in ${op}, which a captured program does not replay`, {
+      name,
+    });
+  }
 }
 
 /** A compiled graph. Runs are queued: calls may overlap, also with those of other programs. */
@@ -83,10 +98,10 @@ export class Program {
     outputs: Readonly<Record<string, Value>>,
     inputs: { readonly feeds: readonly Value[]; readonly weights: readonly Value[] },
     weights: WeightStore,
-    { frozen = (name) => !(weights.isOverlay && weights.owns(name)), capture = false, label }: CompileOptions,
+    { frozen = frozenByDefault(weights), capture = false, label }: CompileOptions,
   ) {
     const { backend } = weights;
-    const bakes = (value: Value) => backend.device === null && frozen(value.name);
+    const bakes = ({ name }: Value) => frozen(name);
     this.label = label ?? weights.label;
     this.feeds = inputs.feeds;
     this.outputs = outputs;
@@ -243,6 +258,11 @@ export class Program {
     return Object.fromEntries(Object.entries(this.outputs).map(([name, value]) => [name, each(value)]));
   }
 }
+
+const frozenByDefault =
+  (weights: WeightStore) =>
+  (name: string): boolean =>
+    weights.backend.device === null && !(weights.isOverlay && weights.owns(name));
 
 const ortTensors = (tensors: DeviceTensors): OrtTensors =>
   Object.fromEntries(Object.entries(tensors).map(([name, { ort }]) => [name, ort]));
