@@ -23,6 +23,8 @@ export interface HarnessBrowser {
     input: Parameters<F>[0],
     onEvent?: Parameters<F>[1],
   ): Promise<Awaited<ReturnType<F>>>;
+  /** Bytes of JavaScript heap in the page and its worker, after a collection. */
+  heap(): Promise<number>;
   /** Address under which the browser can read a folder of the disk, ending in '/'. */
   serve(folder: string): string;
 }
@@ -36,7 +38,10 @@ export async function withBrowser<T>(use: (browser: HarnessBrowser) => Promise<T
   await ensureChromium();
   const folders = new ServedFolders();
   const server = await serve(folders);
-  const browser = await chromium.launch(chromiumLaunch());
+  const options = chromiumLaunch();
+  // memory is otherwise measured when a collection happens to come by
+  const args = [...(options.args ?? []), '--enable-blink-features=ForceEagerMeasureMemory'];
+  const browser = await chromium.launch({ ...options, args });
   try {
     const { port } = server.httpServer!.address() as AddressInfo;
     const origin = `http://localhost:${port}`;
@@ -60,12 +65,27 @@ export async function withBrowser<T>(use: (browser: HarnessBrowser) => Promise<T
         if ('error' in answer) throw restored(answer.error);
         return answer.output as never;
       },
+      heap: () => page.evaluate(measureHeap),
       serve: (folder) => origin + folders.add(folder),
     });
   } finally {
     await browser.close();
     await server.close();
   }
+}
+
+/** Runs in the page. */
+async function measureHeap(): Promise<number> {
+  interface Memory {
+    readonly breakdown: readonly { readonly bytes: number; readonly types: readonly string[] }[];
+  }
+  // not yet in TypeScript's library
+  const { breakdown } = await (
+    performance as unknown as { measureUserAgentSpecificMemory(): Promise<Memory> }
+  ).measureUserAgentSpecificMemory();
+  return breakdown
+    .filter(({ types }) => types.includes('JavaScript'))
+    .reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 async function serve(folders: ServedFolders): Promise<ViteDevServer> {

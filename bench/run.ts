@@ -1,0 +1,45 @@
+/** `npm run bench -- [NAME...]`: measures, prints a table, keeps the numbers in bench/results/NAME.json. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { creation } from './creation';
+import { flatMemory } from './flat-memory';
+import { type Bench, type Measurement, machine } from './measure';
+import { torch } from './torch';
+import { unetForward } from './unet-forward';
+import { weightsAsInputs } from './weights-as-inputs';
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  'unet-forward': unetForward,
+  torch,
+  'weights-as-inputs': weightsAsInputs,
+  creation,
+  'flat-memory': flatMemory,
+};
+
+const RESULTS = join(import.meta.dirname, 'results');
+
+function row({ name, value, unit, target, note }: Measurement): string {
+  const verdict = target === undefined ? '' : value <= target ? `≤ ${target} ok` : `> ${target} MISSED`;
+  const number = value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+  return `  ${name.padEnd(58)} ${number.padStart(8)} ${unit.padEnd(3)} ${verdict} ${note ?? ''}`.trimEnd();
+}
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !BENCHES[name]);
+if (unknown.length) {
+  console.error(`no bench called ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}`);
+  process.exit(2);
+}
+await mkdir(RESULTS, { recursive: true });
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (asked.length && !asked.includes(name)) continue;
+  console.log(name);
+  const result = await bench();
+  if ('skipped' in result) {
+    console.log(`  skipped: ${result.skipped}`);
+    continue;
+  }
+  for (const measurement of result) console.log(row(measurement));
+  const record = { date: new Date().toISOString(), machine: machine(), measurements: result };
+  await writeFile(join(RESULTS, `${name}.json`), `${JSON.stringify(record, null, 2)}\n`);
+}
