@@ -1,9 +1,11 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, type Page, test } from '@playwright/test';
+import { expect, type Locator, type Page, test } from '@playwright/test';
 import { phoneJpeg, Studio } from './app';
 
 async function expectAccessible(page: Page, state: string): Promise<void> {
   const { violations } = await new AxeBuilder({ page })
+    // a tooltip only repeats the name of the button it belongs to; React Aria puts it at the end of the page
+    .exclude('[data-overlay-container]:has(> [role=tooltip])')
     .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
     .analyze();
   const found = violations.map(({ id, impact, nodes }) => `${state}: ${id} (${impact}) ${nodes[0]?.html}`);
@@ -61,31 +63,23 @@ test('the whole flow works with the keyboard alone', async ({ page }) => {
   await (await chooser).setFiles({ name: photo.name, mimeType: photo.type, buffer: photo.bytes });
   await expect(page.getByText('1024 × 768 · 0.79 MP')).toBeVisible();
 
-  const tabTo = async (name: string | RegExp) => {
-    for (let i = 0; i < 60; i++) {
+  const tabTo = async (target: Locator) => {
+    for (let i = 0; i < 80; i++) {
       await page.keyboard.press('Tab');
-      const at = page.locator(':focus');
-      const label = await at.evaluate(
-        (it) =>
-          it.getAttribute('aria-label') ??
-          (it as HTMLInputElement).labels?.[0]?.textContent ??
-          it.textContent ??
-          '',
-      );
-      if (typeof name === 'string' ? label.trim() === name : name.test(label)) return;
+      if (await target.evaluate((it) => it === document.activeElement)) return;
     }
-    throw new Error(`Tab never reaches ${name}`);
+    throw new Error(`Tab never reaches ${target}`);
   };
-  await tabTo('Photo shows');
+  await tabTo(studio.source);
   await page.keyboard.type('a photo of a cat on a wooden table');
-  await tabTo('Change to');
+  await tabTo(studio.target);
   await page.keyboard.type('a photo of a dog on a wooden table');
-  await tabTo('Steps');
+  await tabTo(page.getByRole('textbox', { name: 'Steps', exact: true }));
   await page.keyboard.type('1');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Control+Enter');
   await expect(studio.takes).toHaveCount(1, { timeout: 120_000 });
-  await tabTo('Compare before and after');
+  await tabTo(studio.compare);
   await page.keyboard.press('End');
   await expect(studio.compare).toHaveValue('100');
 
@@ -93,9 +87,7 @@ test('the whole flow works with the keyboard alone', async ({ page }) => {
   const save = page.getByRole('button', { name: /^Save .*\./ });
   await expect(save).toBeEnabled();
   const download = page.waitForEvent('download');
-  for (let i = 0; i < 12 && !/^Save /.test((await page.locator(':focus').textContent()) ?? ''); i++) {
-    await page.keyboard.press('Tab');
-  }
+  await tabTo(save);
   await page.keyboard.press('Enter');
   expect((await download).suggestedFilename()).toMatch(/-dog\.png$/);
 });

@@ -1,5 +1,8 @@
-import { expect, test } from '@playwright/test';
+import { expect, type Page, test, type Worker } from '@playwright/test';
 import { Studio } from './app';
+
+/** ORT's threads are workers too; ours is the one with the engine in it. */
+const engineOf = (page: Page): Worker => page.workers().find((worker) => /engine/.test(worker.url()))!;
 
 test('when the engine dies in mid-edit, that is said, nothing is lost, and trying again works', async ({
   page,
@@ -15,9 +18,7 @@ test('when the engine dies in mid-edit, that is said, nothing is lost, and tryin
   await studio.set('Steps', 300);
   await studio.run.click();
   await expect(page.getByText(/^Step \d+ of 300/)).toBeVisible({ timeout: 120_000 });
-  // ORT's threads are workers too; ours is the one with the engine in it
-  const engine = page.workers().find((worker) => /engine/.test(worker.url()))!;
-  await engine.evaluate(() => {
+  await engineOf(page).evaluate(() => {
     setTimeout(() => {
       throw new Error('killed by the test');
     });
@@ -33,4 +34,26 @@ test('when the engine dies in mid-edit, that is said, nothing is lost, and tryin
   await expect(studio.run).toBeEnabled();
   await alert.getByRole('button', { name: 'Try again' }).click();
   await expect(studio.takes).toHaveCount(2, { timeout: 120_000 });
+});
+
+test('an engine that does not answer is ended when the person says so, and starts again', async ({
+  page,
+}) => {
+  const studio = new Studio(page);
+  await studio.open();
+  await studio.dropPhoto();
+  await studio.describe('a photo of a cat on a wooden table', 'a photo of a dog on a wooden table');
+  await studio.run.click();
+  await expect(studio.progress).toBeVisible();
+  // never returns: what is left of it ends with the worker
+  void engineOf(page)
+    .evaluate(() => {
+      for (;;);
+    })
+    .catch(() => {});
+  await studio.stop.click();
+  await page.getByRole('button', { name: 'Stop now' }).click();
+  await expect(studio.status).toHaveText('Stopped at once. The engine starts again.');
+  await expect(studio.run).toBeEnabled({ timeout: 60_000 });
+  await expect(studio.takes).toHaveCount(0);
 });

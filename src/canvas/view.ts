@@ -34,7 +34,7 @@ export function fitView(photo: Size, viewport: Size): View {
 }
 
 /** The photo's centre in the middle of the viewport. */
-export const centred = (scale: number, photo: Size, viewport: Size, fit: boolean): View => ({
+const centred = (scale: number, photo: Size, viewport: Size, fit: boolean): View => ({
   scale,
   x: (viewport.width - photo.width * scale) / 2,
   y: (viewport.height - photo.height * scale) / 2,

@@ -71,13 +71,14 @@ export async function runEdit(): Promise<void> {
   const apply = applier();
   let result: EditResult | null = null;
   let failed = false;
+  let forced = false;
   try {
     for await (const event of engine.run((api) => api.edit({ recipe }), running.signal)) {
       if (event.kind === 'result') result = event.value;
       else await apply(event);
     }
   } catch (error) {
-    const forced = session().edit?.stopping === 'overdue';
+    forced = session().edit?.stopping === 'overdue';
     failed = !isAbort(error) && !forced;
     if (failed) reportError(error);
   }
@@ -86,6 +87,7 @@ export async function runEdit(): Promise<void> {
   awake();
   setSession({ edit: null });
   if (failed) announce('The edit did not finish.');
+  else if (forced) announce('Stopped at once. The engine starts again.');
   else if (!result) announce('Stopped. There was nothing to keep yet.');
   else if (result.stopped)
     announce(`Stopped at ${result.steps} of ${stepsAsked(result)}. The result so far is kept.`);

@@ -10,7 +10,7 @@ import { type ActionId, actions, perform } from '../actions';
 import { keyLabels } from '../shortcuts';
 
 /** Whether an action can run now; follows both stores. */
-export function useEnabled(id: ActionId): boolean {
+function useEnabled(id: ActionId): boolean {
   const { enabled } = actions[id];
   useDocument((doc) => enabled(doc, session()));
   return useSession((now) => enabled(currentDocument(), now));
