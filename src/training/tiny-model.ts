@@ -19,7 +19,14 @@ const CONFIGS = {
     attention_head_dim: 2,
     norm_num_groups: 4,
   },
-  AutoencoderKL: { block_out_channels: [8, 8], layers_per_block: 1, norm_num_groups: 4, latent_channels: 4 },
+  AutoencoderKL: {
+    block_out_channels: [8, 8],
+    down_block_types: ['DownEncoderBlock2D', 'DownEncoderBlock2D'],
+    up_block_types: ['UpDecoderBlock2D', 'UpDecoderBlock2D'],
+    layers_per_block: 1,
+    norm_num_groups: 4,
+    latent_channels: 4,
+  },
   CLIPTextModel: {
     hidden_size: 16,
     intermediate_size: 32,
@@ -30,7 +37,8 @@ const CONFIGS = {
   },
 } as const;
 
-export function tinyModel(backend: Backend, seed = 0): ModelParts {
+/** Weights follow from their names alone, so that tools/oracle/make_learning.py can make the same ones. */
+export function tinyModel(backend: Backend): ModelParts {
   const part = <Name extends keyof typeof CONFIGS & ComponentName>(name: Name) => {
     // the compiler cannot see that a row of the table fits its own config
     const row = COMPONENTS[name] as unknown as {
@@ -39,10 +47,9 @@ export function tinyModel(backend: Backend, seed = 0): ModelParts {
     };
     const config = row.parse(CONFIGS[name]);
     const shapes = row.weights(config);
-    const names = [...shapes.keys()];
     const load = async (weight: string) => {
       const shape = shapes.get(weight)!;
-      const normal = createTorchRng(seed + names.indexOf(weight)).randn(sizeOf(shape));
+      const normal = createTorchRng(seedOf(weight)).randn(sizeOf(shape));
       const matrix = shape.length > 1;
       const spread = matrix ? 1 / Math.sqrt(sizeOf(shape.slice(1))) : 0.1;
       const centre = !matrix && weight.endsWith('.weight') ? 1 : 0;
@@ -61,3 +68,6 @@ export function tinyModel(backend: Backend, seed = 0): ModelParts {
     schedule: createSchedule(),
   };
 }
+
+const seedOf = (name: string): number =>
+  [...name].reduce((h, c) => (Math.imul(h, 31) + c.charCodeAt(0)) >>> 0, 0);

@@ -1,0 +1,151 @@
+/** Learn a concept: pictures and a word in, a delta on the base model out. */
+import type { ModelParts } from '../diffusion/model';
+import { timestepEmbedding } from '../models/embeddings';
+import { Graph } from '../onnx/graph';
+import { adamw } from '../training/adamw';
+import { type Example, rowsPerStep, stepData } from '../training/data';
+import { denoisingLoss } from '../training/denoising-loss';
+import { type Checkpoint, type LoopEvent, trainingLoop } from '../training/loop';
+import { compileStep } from '../training/step';
+import { trainingParams, trainingStore } from '../training/trainable';
+import type { Resize } from './augment';
+import type { Concept } from './concept';
+import { frozenText, trainedText } from './conditioning';
+import { configHash } from './config-hash';
+import { encodeInstances } from './instances';
+import { withLora } from './lora';
+import { conceptOf, firstTokenDetached, type LearnRequest, plan } from './plan';
+import { priorExamples } from './prior';
+
+export interface LearnHost {
+  readonly resize: Resize;
+  /** bytes that a run may take in all and in one tensor */
+  readonly limits: { readonly total?: number; readonly tensor?: number };
+  readonly checkpointEvery?: number;
+  readonly sampleEvery?: number;
+  readonly resume?: Checkpoint;
+  readonly finish?: AbortSignal;
+  /** network steps per class picture; default as the reference's */
+  readonly priorSteps?: number;
+  /** compute values again instead of keeping them, and attention this many query rows at a time */
+  readonly recompute?: readonly ('block' | 'tile')[];
+  readonly attentionTile?: number;
+}
+
+export type LearnEvent =
+  | {
+      readonly kind: 'stage';
+      readonly name: 'encode' | 'prior' | 'compile' | 'learn';
+      readonly fraction?: number;
+    }
+  | Exclude<LoopEvent, { kind: 'sample' }>
+  /** a good moment to look: `concept` is what has been learned so far */
+  | { readonly kind: 'sample'; readonly index: number; readonly concept: () => Promise<Concept> };
+
+/** Largest norm of all gradients together, as diffusers' training scripts. */
+const MAX_GRAD_NORM = 1;
+/** Keeps half-precision gradients out of the subnormal range. FORMATS.md 0.3 */
+const HALF_LOSS_SCALE = 2 ** 12;
+
+/**
+ * @throws AppError BAD_REQUEST for a request that cannot run; UNSUPPORTED_MODEL; TOO_BIG; NUMERIC; OUT_OF_MEMORY
+ */
+export async function* learn(
+  base: ModelParts,
+  request: LearnRequest,
+  host: LearnHost,
+): AsyncGenerator<LearnEvent, Concept> {
+  const { method, options, trainables, tokenizer } = plan(base, request);
+  const hash = await configHash(base, request);
+
+  yield { kind: 'stage', name: 'encode' };
+  const instances = await encodeInstances(base, request, host.resize);
+  const { latent } = instances[0]!;
+  const priors: Example[] = [];
+  if (options.priorPictures > 0) {
+    const made = priorExamples(base, {
+      classPrompt: method.templates[0]!.replace('{}', request.classWord),
+      count: options.priorPictures,
+      seed: request.seed,
+      latentShape: latent.mean.shape,
+      limits: host.limits,
+      ...(host.priorSteps && { steps: host.priorSteps }),
+    });
+    for await (const example of made) {
+      priors.push(example);
+      yield { kind: 'stage', name: 'prior', fraction: priors.length / options.priorPictures };
+    }
+  }
+
+  yield { kind: 'stage', name: 'compile' };
+  const data = {
+    instances,
+    priors,
+    priorWeight: options.priorWeight,
+    batch: options.batch,
+    schedule: base.schedule,
+    seed: request.seed,
+  };
+  const { dtype } = base.unet.weights;
+  const { config } = base.unet;
+  const [, , height, width] = latent.mean.shape as readonly [number, number, number, number];
+  const throughText = options.vectors > 0 || options.textEncoder > 0;
+  const g = new Graph();
+  const params = trainingParams(g, trainables, dtype);
+  const loss = denoisingLoss(g, {
+    batch: rowsPerStep(data),
+    height,
+    width,
+    tokens: tokenizer.modelMaxLength,
+    unet: {
+      config,
+      params: withLora(g, params, trainables, options.rank ? options.alpha / options.rank : 0),
+    },
+    ...(throughText && { text: { config: base.textEncoder.config, params, vectors: options.vectors } }),
+    ...(method.detachFirstToken && { tap: firstTokenDetached(g) }),
+    ...(host.attentionTile && { attentionTile: host.attentionTile }),
+    dtype,
+  });
+  const store = trainingStore(trainables, [base.unet.weights, base.textEncoder.weights]);
+  const trainer = await compileStep(g, loss, [...trainables.keys()], store, {
+    optimiser: adamw({ weightDecay: options.weightDecay }),
+    maxGradNorm: MAX_GRAD_NORM,
+    ...(dtype === 'float16' && { lossScale: HALF_LOSS_SCALE }),
+    ...(host.recompute && { recompute: host.recompute }),
+    label: method.label,
+  });
+  const conditioning = throughText ? await trainedText(base, tokenizer, options.vectors) : frozenText(base);
+  const batch = async (step: number) => {
+    const { prompts, timesteps, sample, target, lossWeight } = stepData(data, step);
+    return {
+      sample,
+      target,
+      loss_weight: lossWeight,
+      time_embedding: timestepEmbedding(timesteps, config.down[0]!.channels, config),
+      ...(await conditioning.feeds(prompts)),
+    };
+  };
+
+  yield { kind: 'stage', name: 'learn' };
+  try {
+    const loop = trainingLoop(trainer, batch, {
+      steps: options.steps,
+      learningRate: () => options.learningRate,
+      configHash: hash,
+      ...(host.checkpointEvery && { checkpointEvery: host.checkpointEvery }),
+      ...(host.sampleEvery && { sampleEvery: host.sampleEvery }),
+      ...(host.resume && { resume: host.resume }),
+      ...(host.finish && { finish: host.finish }),
+    });
+    for (;;) {
+      const next = await loop.next();
+      if (next.done) return conceptOf(request, next.value.state);
+      if (next.value.kind !== 'sample') yield next.value;
+      else yield { ...next.value, concept: async () => conceptOf(request, await trainer.state()) };
+    }
+  } finally {
+    await trainer.dispose();
+    await conditioning.dispose();
+    store.dispose();
+  }
+}

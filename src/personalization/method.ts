@@ -1,0 +1,154 @@
+import { AppError } from '../util/errors';
+
+/** Options of every method; a method without a part of it has 0 there. */
+export interface LearnOptions {
+  readonly [name: string]: number;
+  readonly steps: number;
+  readonly learningRate: number;
+  /** pictures per step; with prior preservation as many of the class come on top */
+  readonly batch: number;
+  /** AdamW's decoupled decay */
+  readonly weightDecay: number;
+  /** learned token rows; 0: the token is an ordinary word */
+  readonly vectors: number;
+  /** LoRA: inner width, and the update's weight alpha/rank */
+  readonly rank: number;
+  readonly alpha: number;
+  /** generated pictures of the class that keep it in place; 0: none */
+  readonly priorPictures: number;
+  readonly priorWeight: number;
+  /** 1: the text encoder's weights train too */
+  readonly textEncoder: number;
+}
+
+/** What a method trains and shows. One file each, one row in methods.ts. */
+export interface PersonalizationMethod {
+  readonly label: string;
+  /** one line in plain words */
+  readonly help: string;
+  readonly defaults: LearnOptions;
+  /** training prompts; {} is the subject */
+  readonly templates: readonly string[];
+  /** words that stand for the subject in a prompt */
+  readonly subject: (token: string, classWord: string) => string;
+  /** how learned rows start: from the class word, or from a word that hardly occurs */
+  readonly rowsStart: 'class' | 'rare';
+  /** weights that are replaced: UNet and, with `textEncoder`, text encoder; null: none */
+  readonly unet: RegExp | null;
+  readonly text: RegExp | null;
+  /** UNet weights that get a low-rank update instead */
+  readonly lora: RegExp | null;
+  /** 'flip': also mirrored; 'scale': pasted smaller with a valid region, or larger and cropped */
+  readonly augmentation: 'none' | 'flip' | 'scale';
+  /** no gradient through keys and values of the first token (start of text) in cross-attention */
+  readonly detachFirstToken: boolean;
+}
+
+export interface OptionField {
+  readonly label: string;
+  readonly help: string;
+  readonly min: number;
+  readonly max: number;
+  readonly step: number;
+}
+
+/** Range and effect of each option, for the form and the command line. */
+export const learnFields: Readonly<Record<keyof LearnOptions & string, OptionField>> = {
+  steps: { label: 'Steps', help: 'More steps learn more and take longer.', min: 1, max: 20_000, step: 1 },
+  learningRate: {
+    label: 'Learning rate',
+    help: 'How far each step moves; too high forgets everything else.',
+    min: 1e-7,
+    max: 0.1,
+    step: 1e-7,
+  },
+  batch: { label: 'Pictures per step', help: 'More are steadier and slower.', min: 1, max: 16, step: 1 },
+  weightDecay: {
+    label: 'Weight decay',
+    help: 'Pulls what is learned towards zero.',
+    min: 0,
+    max: 1,
+    step: 0.001,
+  },
+  vectors: {
+    label: 'Token vectors',
+    help: 'More hold more detail and use more of the prompt.',
+    min: 0,
+    max: 16,
+    step: 1,
+  },
+  rank: {
+    label: 'Rank',
+    help: 'Width of the learned update: larger holds more and makes larger files.',
+    min: 0,
+    max: 128,
+    step: 1,
+  },
+  alpha: {
+    label: 'Alpha',
+    help: 'Strength of the update relative to its rank.',
+    min: 0,
+    max: 256,
+    step: 0.5,
+  },
+  priorPictures: {
+    label: 'Pictures of the class',
+    help: 'Made before training so that the class itself stays as it was; 0 for none.',
+    min: 0,
+    max: 1000,
+    step: 1,
+  },
+  priorWeight: {
+    label: 'Weight of the class',
+    help: 'How much those pictures count.',
+    min: 0,
+    max: 10,
+    step: 0.1,
+  },
+  textEncoder: {
+    label: 'Train the text encoder',
+    help: '1 also trains how words are read.',
+    min: 0,
+    max: 1,
+    step: 1,
+  },
+};
+
+/**
+ * Given options → complete and in range.
+ *
+ * @throws AppError BAD_REQUEST naming the option that is unknown or out of range
+ */
+export function checkLearnOptions(
+  given: Readonly<Record<string, unknown>>,
+  defaults: LearnOptions,
+): LearnOptions {
+  const unknown = Object.keys(given).find((name) => !(name in learnFields));
+  if (unknown) throw new AppError('BAD_REQUEST', `there is no option called ${unknown}`);
+  const options: Record<string, unknown> = { ...defaults, ...given };
+  for (const [name, { min, max, step }] of Object.entries(learnFields)) {
+    const value = options[name];
+    const fits =
+      typeof value === 'number' && value >= min && value <= max && (step !== 1 || Number.isInteger(value));
+    if (!fits) {
+      const kind = step === 1 ? 'a whole number' : 'a number';
+      throw new AppError(
+        'BAD_REQUEST',
+        `${name} must be ${kind} from ${min} to ${max}, not ${JSON.stringify(value)}`,
+      );
+    }
+  }
+  return options as unknown as LearnOptions;
+}
+
+/** Defaults that most methods share: PyTorch's AdamW decay, one picture per step. */
+export const commonOptions = {
+  batch: 1,
+  weightDecay: 1e-2,
+  vectors: 0,
+  rank: 0,
+  alpha: 0,
+  priorPictures: 0,
+  priorWeight: 1,
+  textEncoder: 0,
+} as const;
