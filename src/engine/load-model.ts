@@ -1,4 +1,4 @@
-import { createModel, type DiffusionModel } from '../diffusion/model';
+import { createModel, type DiffusionModel, type ModelParts } from '../diffusion/model';
 import { createSchedule } from '../diffusion/schedule';
 import { parseSchedulerConfig } from '../diffusion/scheduler-config';
 import { createTokenizer, tokenizerSettings } from '../diffusion/tokenizer';
@@ -17,6 +17,13 @@ export type Precision = 'best' | 'float32';
 /** Real configs and tokenizer files are below 2 MB; a larger one is not what it claims to be. */
 const MAX_TEXT = 16 << 20;
 
+/** A checkpoint in the diffusers layout, ready to run. @throws AppError as `loadParts` */
+export const loadModel = async (
+  tree: FileTree,
+  backend: Backend,
+  precision: Precision,
+): Promise<DiffusionModel> => createModel(await loadParts(tree, backend, precision), memoryLimits(backend));
+
 /**
  * Open a checkpoint in the diffusers layout. Headers and configs are read and compared before any weight is; weights
  * are read when first used.
@@ -24,11 +31,7 @@ const MAX_TEXT = 16 << 20;
  * @throws AppError UNSUPPORTED_MODEL naming the file or key that cannot be honoured; MISSING_WEIGHT; BAD_FILE
  * @see FORMATS.md 0.1, 1
  */
-export async function loadModel(
-  tree: FileTree,
-  backend: Backend,
-  precision: Precision,
-): Promise<DiffusionModel> {
+export async function loadParts(tree: FileTree, backend: Backend, precision: Precision): Promise<ModelParts> {
   const half = precision === 'best' && (backend.device?.gpu.features.has('shader-f16') ?? false);
   const dtype = half ? 'float16' : 'float32';
   const open = async <Name extends ComponentName>(folder: string, classes: readonly Name[]) => {
@@ -53,7 +56,7 @@ export async function loadModel(
     readJson(tree, 'scheduler/scheduler_config.json'),
   ]);
   const schedule = createSchedule(parseSchedulerConfig(scheduler));
-  return createModel({ unet, vae, textEncoder, tokenizer, schedule }, memoryLimits(backend));
+  return { unet, vae, textEncoder, tokenizer, schedule };
 }
 
 /** Name, licence and picture size of a checkpoint, from its small files alone, and the edit options that suit it. */
@@ -154,7 +157,7 @@ async function readJson(
 }
 
 /** Bytes that a job may take: WASM addresses 4 GiB, a page's share of a GPU is unknown and taken as 4 GiB. */
-function memoryLimits(backend: Backend): { readonly total: number; readonly tensor?: number } {
+export function memoryLimits(backend: Backend): { readonly total: number; readonly tensor?: number } {
   const gib = 2 ** 30;
   if (backend.device)
     return { total: 4 * gib, tensor: backend.device.gpu.limits.maxStorageBufferBindingSize };
