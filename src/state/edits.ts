@@ -1,6 +1,7 @@
 import { addTake, recipeOf } from '../document/actions';
 import type { Document, Take } from '../document/document';
 import type { EditEvent, EditResult, MethodInfo } from '../engine/events';
+import { AppError, type ErrorCode } from '../util/errors';
 import type { Pixels } from '../util/pixels';
 import { promptDiff } from '../util/prompt-diff';
 import { amend, currentDocument, end } from './document-store';
@@ -16,6 +17,9 @@ import {
 } from './session-store';
 import { stepTimer } from './time-left';
 import { engine } from './workers';
+
+/** After these the engine cannot go on. */
+const leavesRuins: ReadonlySet<ErrorCode> = new Set(['DEVICE_LOST', 'OUT_OF_MEMORY']);
 
 /** After this long without an answer, "Stop now" is offered, ms. */
 const patience = 5000;
@@ -81,6 +85,8 @@ export async function runEdit(): Promise<void> {
     forced = session().edit?.stopping === 'overdue';
     failed = !isAbort(error) && !forced;
     if (failed) reportError(error);
+    // what is left of the device or of the memory is of no use: the next edit gets a fresh worker
+    if (error instanceof AppError && leavesRuins.has(error.code)) engine.terminate();
   }
   if (result) amend((now) => addTake(now, takeOf(result)));
   abort = null;

@@ -31,7 +31,7 @@ export const errorMessages: Readonly<Record<ErrorCode | 'UNEXPECTED', ErrorMessa
   OUT_OF_MEMORY: {
     title: 'There is not enough memory for this edit',
     safe: `${kept} Closing other tabs frees memory.`,
-    action: restart,
+    action: retry,
   },
   WORKER_LOST: {
     title: 'The editing engine stopped and was started again',
