@@ -22,13 +22,13 @@ test('a rotated phone photo is dropped, edited, stopped, edited again, compared,
   await studio.run.click();
   await expect(studio.progress).toBeVisible();
   await expect(page.getByText(/^Step \d+ of 200/)).toBeVisible({ timeout: 120_000 });
+  // in the same turn, so in far less than 100 ms, whatever the engine and the machine are busy with
   const acknowledged = await page.evaluate(async () => {
-    const from = performance.now();
     document.querySelector<HTMLElement>('button[aria-label="Stop"]')?.click();
-    while (!document.body.textContent?.includes('Stopping')) await new Promise(requestAnimationFrame);
-    return performance.now() - from;
+    await new Promise((resolve) => setTimeout(resolve));
+    return document.body.textContent?.includes('Stopping');
   });
-  expect(acknowledged).toBeLessThan(100);
+  expect(acknowledged).toBe(true);
   await expect(page.getByRole('button', { name: /^Take 1: dog, stopped at \d+ of 200$/ })).toBeVisible();
   await expect(studio.status).toHaveText(/^Stopped at \d+ of 200/);
 
