@@ -5,6 +5,7 @@ import { useSession } from '../../state/use-store';
 export function Privacy() {
   const info = useSession((now) => now.info);
   const backend = info?.capabilities.backend;
+  const notes = info?.capabilities.notes ?? [];
   const threads = info?.capabilities.threads ?? 1;
   return (
     <footer className="privacy">
@@ -13,10 +14,18 @@ export function Privacy() {
       </p>
       {backend === 'webgpu' && <p className="help">Edits run on the graphics card.</p>}
       {backend === 'wasm' && (
-        <p className="help" title={info?.capabilities.notes.join(' ')}>
-          Edits run on the processor ({threads === 1 ? 'one thread' : `${threads} threads`}): slower than a
-          graphics card, with the same result.
-        </p>
+        <>
+          <p className="help">
+            Edits run on the processor ({threads === 1 ? 'one thread' : `${threads} threads`}): slower than a
+            graphics card, with the same result.
+          </p>
+          {notes.length > 0 && (
+            <details className="help">
+              <summary>Why not the graphics card?</summary>
+              {notes.join(' ')}
+            </details>
+          )}
+        </>
       )}
     </footer>
   );

@@ -1,8 +1,9 @@
-import { Brush, Eraser, Hand, MousePointer2, SquareDashed, SquareSplitHorizontal } from 'lucide-react';
+import { Brush, Eraser, Eye, Hand, MousePointer2, SquareDashed, SquareSplitHorizontal } from 'lucide-react';
+import { Button } from 'react-aria-components/Button';
 import { Label } from 'react-aria-components/Label';
 import { Slider, SliderOutput, SliderThumb, SliderTrack } from 'react-aria-components/Slider';
 import { Toolbar } from 'react-aria-components/Toolbar';
-import type { Tool } from '../../state/session-store';
+import { setSession, type Tool } from '../../state/session-store';
 import { setSettings } from '../../state/settings-store';
 import { useDocument, useSession, useSettings } from '../../state/use-store';
 import { ActionButton } from './ActionButton';
@@ -28,6 +29,16 @@ export function ToolBar() {
         ))}
         {hasTake && <span className="separator" />}
         {hasTake && <ActionButton id="compare" icon={SquareSplitHorizontal} selected={comparing} />}
+        {hasTake && (
+          <Button
+            className="button quiet icon"
+            aria-label="Show the original while held"
+            onPressStart={() => setSession({ holdOriginal: true })}
+            onPressEnd={() => setSession({ holdOriginal: false })}
+          >
+            <Eye aria-hidden size={17} strokeWidth={1.75} />
+          </Button>
+        )}
       </Toolbar>
       {painting && <BrushSize />}
     </div>
