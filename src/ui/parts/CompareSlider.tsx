@@ -32,11 +32,12 @@ export function CompareSlider() {
       minValue={0}
       maxValue={100}
       step={1}
+      formatOptions={{ style: 'unit', unit: 'percent' }}
       onChange={(value) => setSession({ divider: value / 100 })}
       data-quiet={placing || undefined}
     >
       <SliderTrack className="compare-track">
-        <SliderThumb className="compare-thumb" aria-valuetext={`${percent} % before`}>
+        <SliderThumb className="compare-thumb">
           <ChevronsLeftRight aria-hidden size={18} />
         </SliderThumb>
       </SliderTrack>
