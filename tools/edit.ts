@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { cutSquare } from '../src/formats/crop';
+import { fitMask } from '../src/formats/mask';
 import { stitch } from '../src/formats/stitch';
 import { AppError } from '../src/util/errors';
 import type { Pixels } from '../src/util/pixels';
@@ -22,9 +24,10 @@ interface Demo {
 
 async function readInput(args: EditArguments): Promise<EditInput> {
   const model = args.model === null ? 'starter' : basename(resolve(args.model));
-  const mask = args.mask === null ? null : await readImage(args.mask);
+  const painted = args.mask === null ? null : await readImage(args.mask);
   if (args.source !== null) {
     const photo = await readImage(args.source);
+    const mask = painted && (await fitMask(painted, photo));
     return { photo, photoName: basename(args.source), mask, model, edit: args.edit };
   }
   const folder = join(import.meta.dirname, '../public/demo');
@@ -37,7 +40,9 @@ async function readInput(args: EditArguments): Promise<EditInput> {
     square: args.edit.square ?? demo.square,
     seed: args.edit.seed || seed,
   };
-  return { photo: await readImage(join(folder, demo.photo)), photoName: demo.photo, mask, model, edit };
+  const photo = await readImage(join(folder, demo.photo));
+  const mask = painted && (await fitMask(painted, photo));
+  return { photo, photoName: demo.photo, mask, model, edit };
 }
 
 /** What the command leaves in --out, written aside first: nothing half-written is ever there. */
@@ -61,7 +66,9 @@ async function main(): Promise<void> {
       if (event.kind === 'step') progress(event.index + 1, event.total);
     });
     const { recipe, timings } = output.result;
-    const { edited, reconstruction: source, mask } = output;
+    const { edited, reconstruction: source } = output;
+    // as the page: a painted mask counts at its own resolution
+    const mask = input.mask ? cutSquare(input.mask, recipe.square) : output.mask;
     const result = await stitch(input.photo, recipe.square, { edited, source, mask });
     for (const [i, frame] of frames.entries()) {
       await writeImage(join(aside, 'frames', `${String(i + 1).padStart(4, '0')}.png`), frame, 'png');

@@ -12,6 +12,7 @@ import { promptDiff } from '../../src/util/prompt-diff';
 export interface EditInput {
   readonly photo: Pixels;
   readonly photoName: string;
+  /** painted, over the whole photo; white = edit */
   readonly mask: Pixels | null;
   readonly model: string;
   readonly edit: Pick<
@@ -41,13 +42,6 @@ export async function runEdit(
   const engine = createLocalEngine(host);
   try {
     const photo = await host.writeImage(input.photo, input.photoName);
-    if (input.mask && (input.mask.width !== photo.width || input.mask.height !== photo.height)) {
-      const { width, height } = input.mask;
-      throw new AppError(
-        'BAD_REQUEST',
-        `the mask is ${width} × ${height} px, the photo ${photo.width} × ${photo.height} px; they must be the same size`,
-      );
-    }
     const mask: ImageRef | null = input.mask && (await host.writeImage(input.mask, 'mask'));
     const square = input.edit.square ?? defaultSquare(photo);
     checkSquare(input.photo, square);
