@@ -205,7 +205,7 @@ test('results stay on the GPU between programs, and overlays share the base buff
   await doubled.dispose();
 });
 
-test('GPU buffers are flat over 100 runs', async () => {
+test.each([false, true])('GPU buffers are flat over 100 runs (captured: %s)', async (capture) => {
   let live = 0;
   const { createBuffer } = GPUDevice.prototype;
   const { destroy } = GPUBuffer.prototype;
@@ -221,7 +221,7 @@ test('GPU buffers are flat over 100 runs', async () => {
     return destroy.call(this);
   };
   try {
-    const program = await tinyProgram(gpu);
+    const program = await tinyProgram(gpu, { capture });
     for (let i = 0; i < 10; i++) await program.run(tinyFeeds(i));
     const settled = live;
     const counts = gpu.memory.use();
