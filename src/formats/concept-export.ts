@@ -112,7 +112,7 @@ export async function toLowRank(concept: Concept, rank: number, readBase: ReadWe
   const perWeight = new Map<string, number>();
   let total = 0;
   let kept = 0;
-  const fit = async (network: Network, change: WeightChange): Promise<WeightChange> => {
+  const lower = async (network: Network, change: WeightChange): Promise<WeightChange> => {
     if (change.kind !== 'replace') return change;
     const delta = await difference(change, await readBase(network, change.name));
     // biases have no low rank; they stay exact
@@ -131,7 +131,7 @@ export async function toLowRank(concept: Concept, rank: number, readBase: ReadWe
   };
   const each = async (network: Network): Promise<WeightChange[]> => {
     const changes: WeightChange[] = [];
-    for (const change of concept[network]) changes.push(await fit(network, change));
+    for (const change of concept[network]) changes.push(await lower(network, change));
     return changes;
   };
   const changed = { ...concept, unet: await each('unet'), textEncoder: await each('textEncoder') };

@@ -149,7 +149,7 @@ describe('LoRA', () => {
     ['half a pair', { [`${module}.lora_down.weight`]: f32([2, 12]) }, /only one of the two factors/],
     [
       'one module under two names',
-      { ...pair, [`unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k.alpha`]: f32([]) },
+      { ...pair, 'unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k.alpha': f32([]) },
       /twice/,
     ],
     ['a tensor of no known kind', { ...pair, extra: f32([2]) }, /nothing is known of its tensor extra/],

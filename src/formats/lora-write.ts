@@ -91,7 +91,8 @@ const peftPrefix = (network: Network): string => (network === 'unet' ? 'unet' : 
 /** LoraConfig of one network: the first rank and alpha as defaults, the others as patterns. */
 function peftConfig(network: Network, changes: readonly LowRankChange[]): Record<string, unknown> {
   const [first] = changes as readonly [LowRankChange];
-  const path = ({ name }: LowRankChange): string => name.replace(/\.weight$/, '');
+  // ends of paths, which peft matches: transformers 5 dropped 'text_model.' from its module names, 4 has it
+  const path = ({ name }: LowRankChange): string => name.replace(/^text_model\.|\.weight$/g, '');
   const unlike = (of: (change: LowRankChange) => number) =>
     Object.fromEntries(changes.filter((c) => of(c) !== of(first)).map((c) => [path(c), of(c)]));
   const config = {

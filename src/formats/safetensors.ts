@@ -2,7 +2,13 @@ import type { ByteSource, FileTree } from '../util/byte-source';
 import { AppError } from '../util/errors';
 import { decodeBfloat, decodeHalf, encodeBfloat, encodeHalf } from '../util/float16';
 import { type NdArray, sizeOf } from '../util/nd-array';
-import { dtypeBytes, parseHeader, type SafetensorsDtype, type TensorInfo } from './safetensors-header';
+import {
+  dtypeBytes,
+  parseHeader,
+  type SafetensorsDtype,
+  type SafetensorsHeader,
+  type TensorInfo,
+} from './safetensors-header';
 
 /** A tensor as stored: little-endian, row-major. */
 export interface StoredTensor {
@@ -54,8 +60,11 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
   const dataBegin = 8 + Number(length);
   if (dataBegin > source.size) throw bad(`ends inside its header (${source.size} of ${dataBegin} bytes)`);
   if (start[8] !== 0x7b) throw bad('is not a safetensors file: its header does not begin with "{"');
-  const header = parseHeader(source.name, await source.read(8, dataBegin), dataBegin, source.size);
+  return readerOf(source, parseHeader(source.name, await source.read(8, dataBegin), dataBegin, source.size));
+}
 
+/** Tensors of a source by their place in it; a header may rename, reshape or divide what a file lists. */
+export function readerOf(source: ByteSource, header: SafetensorsHeader): SafetensorsFile {
   const find = (name: string): TensorInfo => {
     const info = header.tensors.get(name);
     if (!info) throw new AppError('MISSING_WEIGHT', `${source.name} has no tensor ${name}`, { name });

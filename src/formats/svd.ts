@@ -16,7 +16,7 @@ export interface TruncatedSvd {
 const exactSide = 128;
 /** Extra random directions, and rounds of power iteration that sharpen them. */
 const oversampling = 16;
-const powerIterations = 2;
+const powerIterations = 4;
 
 /**
  * Truncated singular value decomposition. Large matrices go through a random subspace (with fixed randomness: the same
