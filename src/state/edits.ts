@@ -82,7 +82,8 @@ export async function runEdit(): Promise<void> {
       else await apply(event);
     }
   } catch (error) {
-    forced = session().edit?.stopping === 'overdue';
+    // late is not forced: an edit that was asked to stop and did so slowly ends with AbortError like any other
+    forced = !isAbort(error) && session().edit?.stopping === 'overdue';
     failed = !isAbort(error) && !forced;
     if (failed) reportError(error);
     // what is left of the device or of the memory is of no use: the next edit gets a fresh worker

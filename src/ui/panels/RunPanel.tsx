@@ -89,10 +89,10 @@ function Progress({ edit }: { edit: RunningEdit }) {
       valueLabel={text}
       {...(part === null ? { isIndeterminate: true } : { value: Math.round(part * 100) })}
     >
-      {({ percentage, valueText }) => (
+      {({ percentage }) => (
         <>
           <div className="progress-text">
-            <span>{valueText}</span>
+            <span>{text}</span>
             <span>
               {editing && secondsLeft !== null && step < total ? `${seconds(secondsLeft)} left` : ''}
             </span>
