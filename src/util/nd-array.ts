@@ -47,7 +47,6 @@ export function axpby(a: number, x: NdArray, b: number, y: NdArray): NdArray {
 }
 
 export const scale = (a: number, x: NdArray): NdArray => ({ data: x.data.map((v) => a * v), shape: x.shape });
-export const add = (x: NdArray, y: NdArray): NdArray => axpby(1, x, 1, y);
 export const sub = (x: NdArray, y: NdArray): NdArray => axpby(1, x, -1, y);
 
 /** Join along the first axis. */
