@@ -5,6 +5,7 @@ import { creation } from './creation';
 import { flatMemory } from './flat-memory';
 import { type Bench, type Measurement, machine } from './measure';
 import { torch } from './torch';
+import { training } from './training';
 import { unetForward } from './unet-forward';
 import { weightsAsInputs } from './weights-as-inputs';
 
@@ -14,6 +15,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   'weights-as-inputs': weightsAsInputs,
   creation,
   'flat-memory': flatMemory,
+  training,
 };
 
 const RESULTS = join(import.meta.dirname, 'results');

@@ -1,5 +1,5 @@
 /** What gradcheck runs: for every rule of vjps.ts at least one function that contains its op. */
-import { attention, geglu, groupNorm, silu } from '../onnx/composites';
+import { attention, geglu, groupNorm, quickGelu, silu } from '../onnx/composites';
 import type { Graph, Value } from '../onnx/graph';
 import * as move from '../onnx/movement';
 import * as op from '../onnx/ops';
@@ -45,7 +45,7 @@ export const cases: Readonly<Record<string, Readonly<Record<string, GradCase>>>>
   Neg: { neg: unary(op.neg) },
   Reciprocal: { reciprocal: unary(op.reciprocal, true) },
   Relu: { relu: unary(op.relu) },
-  Sigmoid: { sigmoid: unary(op.sigmoid), silu: unary(silu) },
+  Sigmoid: { sigmoid: unary(op.sigmoid) },
   Sin: { sin: unary(op.sin) },
   Softplus: { softplus: unary(op.softplus) },
   Sqrt: { sqrt: unary(op.sqrt, true) },
@@ -59,6 +59,7 @@ export const cases: Readonly<Record<string, Readonly<Record<string, GradCase>>>>
     low: unary((g, x) => op.clip(g, x, 0.1)),
     high: unary((g, x) => op.clip(g, x, undefined, 0.45)),
   },
+  QuickGelu: { silu: unary(silu), clip: unary(quickGelu) },
   Gelu: {
     exact: unary((g, x) => op.gelu(g, x)),
     tanh: unary((g, x) => op.gelu(g, x, 'tanh')),

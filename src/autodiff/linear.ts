@@ -9,7 +9,7 @@ import { float, int, ints, type Vjp } from './vjp';
 /** Which of several equal formulas a convolution's gradients use; the fastest depends on the backend (see README). */
 export interface ConvGradients {
   /** dx at stride 1: as a transposed convolution, or as a convolution with the flipped kernel (foldable when it is frozen) */
-  readonly input: 'transposed' | 'flipped';
+  readonly input: 'transposed' | 'flipped' | ((kernel: Value) => 'transposed' | 'flipped');
   /** dw: one matrix product per kernel tap; one product with all taps side by side; or a convolution with batch and channels swapped */
   readonly weight: 'taps' | 'columns' | 'swapped';
 }
@@ -68,7 +68,8 @@ function convInput(g: Graph, how: ConvGradients, dy: Value, w: Value, shape: Sha
   const group = int(attrs, 'group');
   const rank = strides.length;
   const reach = dilations.map((d, i) => d * (w.shape[2 + i]! - 1));
-  if (how.input === 'flipped' && group === 1 && strides.every((s) => s === 1)) {
+  const form = typeof how.input === 'function' ? how.input(w) : how.input;
+  if (form === 'flipped' && group === 1 && strides.every((s) => s === 1)) {
     const axes = strides.map((_, i) => 2 + i);
     const ends = axes.map((a) => -1 - w.shape[a]!);
     const flipped =
@@ -112,11 +113,8 @@ function convWeight(g: Graph, how: ConvGradients, x: Value, dy: Value, shape: Sh
     dilations,
   );
   if (how.weight === 'columns') {
-    const columns = concat(
-      g,
-      taps.map((t) => reshape(g, t, [channels, 1, -1])),
-      1,
-    );
+    // [C,B,...] side by side along B are [C, tap, B, ...]
+    const columns = concat(g, taps, 1);
     const product = op.gemm(g, rows, reshape(g, columns, [channels * taps.length, -1]), undefined, {
       transB: true,
     });

@@ -1,7 +1,7 @@
 /** Rules of elementwise ops. Products are left in broadcast shape. */
 import type { Graph, Value } from '../onnx/graph';
 import * as op from '../onnx/ops';
-import type { Vjp } from './vjp';
+import { float, type Vjp } from './vjp';
 
 type Unary = (a: { readonly g: Graph; readonly x: Value; readonly y: Value; readonly dy: Value }) => Value;
 type Binary = (a: {
@@ -66,6 +66,13 @@ export const pointwise = {
   Cast: ({ g, x: [x], dy }) => [x!.dtype.startsWith('float') ? op.cast(g, dy, x!.dtype) : null],
   // 1 inside the bounds (included), 0 outside: exactly where clipping changed nothing
   Clip: ({ g, x, y, dy }) => [zeroUnless(g, op.equal(g, x[0]!, y), dy), ...x.slice(1).map(() => null)],
+  // s = σ(αx):  dy(s + α·y(1 − s))
+  QuickGelu: ({ g, x: [x], y, dy, attrs }) => {
+    const alpha = float(attrs, 'alpha');
+    const scaled = (v: Value): Value => (alpha === 1 ? v : times(g, alpha, v));
+    const s = op.sigmoid(g, scaled(x!));
+    return [op.mul(g, dy, op.add(g, s, op.mul(g, scaled(y), oneMinus(g, s))))];
+  },
   // exact: dy(Φ(x) + x·φ(x)) = dy(½(1 + erf(x/√2)) + x·exp(−x²/2)/√2π)
   // tanh:  dy(½(1 + t) + ½x(1 − t²)·u′),  t = tanh u,  u = √(2/π)(x + 0.044715x³),  u′ = √(2/π)(1 + 3·0.044715x²)
   Gelu: ({ g, x: [x], dy, attrs }) => {

@@ -18,4 +18,12 @@ export const vjpsWith = (how: ConvGradients) =>
     ConvTranspose: convTranspose(how),
   }) as const satisfies VjpTable;
 
+/** What measures fastest on WebGPU (README, decisions). */
 export const vjps = vjpsWith({ input: 'transposed', weight: 'taps' });
+
+/**
+ * What measures fastest on CPU backends: a frozen kernel is flipped once, when the session folds constants, and then
+ * convolves as in the forward; one that trains would have to be flipped in every step.
+ */
+export const cpuVjps = (trains: (name: string) => boolean): VjpTable =>
+  vjpsWith({ input: ({ name }) => (trains(name) ? 'transposed' : 'flipped'), weight: 'columns' });

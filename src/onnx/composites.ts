@@ -3,12 +3,11 @@ import type { Graph, Shape, Value } from './graph';
 import { concat, expand, reshape, split, swapLast, transpose } from './movement';
 import * as op from './ops';
 
-/** x·σ(x). ORT fuses the two nodes into one on every backend. */
-export const silu = (g: Graph, x: Value): Value => op.mul(g, x, op.sigmoid(g, x));
+/** x·σ(x), one node on every backend: gradients then keep no σ(x). */
+export const silu = (g: Graph, x: Value): Value => op.quickGelu(g, x, 1);
 
 /** x·σ(1.702x), OpenAI CLIP's activation. */
-export const quickGelu = (g: Graph, x: Value): Value =>
-  op.mul(g, x, op.sigmoid(g, op.mul(g, x, op.scalar(g, 1.702, x.dtype))));
+export const quickGelu = (g: Graph, x: Value): Value => op.quickGelu(g, x, 1.702);
 
 /** a·gelu(b) of the two halves of the last axis, with the exact (erf) gelu. */
 export function geglu(g: Graph, x: Value): Value {

@@ -97,6 +97,10 @@ export const softmax = (g: Graph, x: Value, axis = -1): Value =>
 export const gelu = (g: Graph, x: Value, approximate: 'none' | 'tanh' = 'none'): Value =>
   one(g.append('Gelu', [x], [x], { approximate }));
 
+/** x·σ(alpha·x); an op of ORT's own domain. */
+export const quickGelu = (g: Graph, x: Value, alpha: number): Value =>
+  one(g.append('QuickGelu', [x], [x], { alpha: { float: alpha } }, 'com.microsoft'));
+
 const reduction =
   (op: string) =>
   (g: Graph, x: Value, axes: readonly number[], keepdims = true): Value => {

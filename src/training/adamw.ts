@@ -1,3 +1,4 @@
+import * as op from '../onnx/ops';
 import type { Optimiser } from './optimiser';
 
 export interface AdamWOptions {
@@ -9,11 +10,13 @@ export interface AdamWOptions {
 }
 
 /**
- * Adam with bias correction and decoupled weight decay; defaults and order of operations of PyTorch's AdamW.
+ * Adam with bias correction and decoupled weight decay; defaults of PyTorch's AdamW.
+ *
+ * m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,  w ← decay·w − rate·m / (√v·correction + ε)
  *
  * @see Loshchilov, Hutter 2019, "Decoupled Weight Decay Regularization", arXiv:1711.05101, alg. 2
  */
-export function adamw(options: AdamWOptions = {}): Optimiser<'m' | 'v', 'decay' | 'rate' | 'correction'> {
+export function adamw(options: AdamWOptions = {}): Optimiser {
   const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 1e-2 } = options;
   return {
     slots: ['m', 'v'],
@@ -23,12 +26,26 @@ export function adamw(options: AdamWOptions = {}): Optimiser<'m' | 'v', 'decay' 
       rate: lr / (1 - beta1 ** count),
       correction: 1 / Math.sqrt(1 - beta2 ** count),
     }),
-    update(a, weight, gradient, slots, { decay, rate, correction }) {
-      const c = (value: number) => a.constant(value);
-      const m = a.add(a.mul(slots.m, c(beta1)), a.mul(gradient, c(1 - beta1)));
-      const v = a.add(a.mul(slots.v, c(beta2)), a.mul(a.mul(gradient, gradient), c(1 - beta2)));
-      const size = a.add(a.mul(a.sqrt(v), correction), c(eps));
-      return { weight: a.sub(a.mul(weight, decay), a.mul(a.div(m, size), rate)), slots: { m, v } };
+    append(g, weight, gradient, slots, { decay, rate, correction }) {
+      const c = (value: number) => op.scalar(g, value);
+      const m = op.add(g, op.mul(g, slots.m!, c(beta1)), op.mul(g, gradient, c(1 - beta1)));
+      const square = op.mul(g, gradient, gradient);
+      const v = op.add(g, op.mul(g, slots.v!, c(beta2)), op.mul(g, square, c(1 - beta2)));
+      const size = op.add(g, op.mul(g, op.sqrt(g, v), correction!), c(eps));
+      const step = op.mul(g, op.div(g, m, size), rate!);
+      return { weight: op.sub(g, op.mul(g, weight, decay!), step), slots: { m, v } };
+    },
+    apply(weight, gradient, factor, slots, scalars) {
+      const [m, v] = [slots.m!, slots.v!];
+      const [decay, rate, correction] = [scalars.decay!, scalars.rate!, scalars.correction!];
+      for (let i = 0; i < weight.length; i++) {
+        const g = gradient[i]! * factor;
+        const mi = beta1 * m[i]! + (1 - beta1) * g;
+        const vi = beta2 * v[i]! + (1 - beta2) * g * g;
+        m[i] = mi;
+        v[i] = vi;
+        weight[i] = decay * weight[i]! - (rate * mi) / (Math.sqrt(vi) * correction + eps);
+      }
     },
   };
 }

@@ -5,7 +5,6 @@ import { DeviceTensor } from '../runtime/tensor';
 import type { WeightStore } from '../runtime/weights';
 import { AppError } from '../util/errors';
 import type { NdArray } from '../util/nd-array';
-import { graphArithmetic } from './arithmetic';
 import type { StepGraph, StepOptions, Trainer } from './trainer';
 
 /** Just below the largest float32: nothing finite is above, NaN compares as false. */
@@ -30,7 +29,6 @@ export async function deviceStep(
   const scalars = Object.fromEntries(
     optimiser.scalars.map((name) => [name, g.feed(`optimiser ${name}`, [1])]),
   );
-  const arithmetic = graphArithmetic(g);
 
   const squares = gradients.map((d) =>
     op.reduceSumSquare(
@@ -66,7 +64,7 @@ export async function deviceStep(
       optimiser.slots.map((slot) => [slot, g.feed(`${slot} ${weight.name}`, weight.shape)]),
     );
     slotFeeds.push(...Object.values(slots));
-    const next = optimiser.update(arithmetic, weight, op.mul(g, gradients[i]!, factor), slots, scalars);
+    const next = optimiser.append(g, weight, op.mul(g, gradients[i]!, factor), slots, scalars);
     outputs[`weight ${weight.name}`] = op.where(g, finite, next.weight, weight);
     for (const slot of optimiser.slots) {
       outputs[`${slot} ${weight.name}`] = op.where(g, finite, next.slots[slot]!, slots[slot]!);

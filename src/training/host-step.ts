@@ -2,7 +2,6 @@ import { compile } from '../runtime/session';
 import type { WeightStore } from '../runtime/weights';
 import { AppError } from '../util/errors';
 import { type NdArray, sizeOf, zeros } from '../util/nd-array';
-import { BLOCK_SIZE, hostArithmetic } from './arithmetic';
 import { gradientFactor, type StepGraph, type StepOptions, type Trainer } from './trainer';
 
 /** The optimiser over host memory, in place. For CPU backends. */
@@ -22,30 +21,14 @@ export async function hostStep(
   const slots = Object.fromEntries(
     optimiser.slots.map((slot) => [slot, trainable.map(({ shape }) => zeros(shape).data)]),
   );
-  const arithmetic = hostArithmetic();
   let count = 0;
 
   const apply = (gradient: readonly Float32Array[], factor: number, lr: number): void => {
     const scalars = optimiser.schedule(++count, lr);
-    for (const [i, data] of gradient.entries()) {
-      const [weight, moments] = [
-        resident[i]!,
-        optimiser.slots.map((slot) => [slot, slots[slot]![i]!] as const),
-      ];
-      for (let begin = 0; begin < data.length; begin += BLOCK_SIZE) {
-        const part = (array: Float32Array) => array.subarray(begin, begin + BLOCK_SIZE);
-        arithmetic.reset();
-        const next = optimiser.update(
-          arithmetic,
-          part(weight),
-          factor === 1 ? part(data) : arithmetic.mul(part(data), factor),
-          Object.fromEntries(moments.map(([slot, moment]) => [slot, part(moment)])),
-          scalars,
-        );
-        part(weight).set(next.weight as Float32Array);
-        for (const [slot, moment] of moments) part(moment).set(next.slots[slot] as Float32Array);
-      }
-    }
+    gradient.forEach((data, i) => {
+      const own = Object.fromEntries(optimiser.slots.map((slot) => [slot, slots[slot]![i]!]));
+      optimiser.apply(resident[i]!, data, factor, own, scalars);
+    });
   };
 
   const named = (data: readonly Float32Array[]): Map<string, NdArray> =>

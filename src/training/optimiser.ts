@@ -1,25 +1,39 @@
-import type { Arithmetic } from './arithmetic';
+import type { Graph, Value } from '../onnx/graph';
+
+/** Arrays of equal length: a weight's tensors on the host. */
+export type Slots<T> = Readonly<Record<string, T>>;
 
 /**
- * An update rule, written once and run wherever the weights are.
- * `Slot`: a tensor kept beside each weight (a moment), zero at first. `Scalar`: a number that changes from step to step.
+ * An update rule, for where the weights are: as nodes of the step's graph (WebGPU), or in place over host memory in one
+ * pass (CPU backends; several times faster there than a pass per operation, and nothing is copied). The same tests hold
+ * both to PyTorch's numbers.
  */
-export interface Optimiser<Slot extends string = string, Scalar extends string = string> {
-  readonly slots: readonly Slot[];
-  readonly scalars: readonly Scalar[];
+export interface Optimiser {
+  /** names of the tensors kept beside each weight (moments), zero at first */
+  readonly slots: readonly string[];
+  /** names of the numbers that change from step to step */
+  readonly scalars: readonly string[];
   /**
-   * Scalars of a step.
+   * Those numbers.
    *
    * @param count  steps applied so far, this one included: 1, 2, …
    * @param lr     learning rate of this step
    */
-  schedule(count: number, lr: number): Readonly<Record<Scalar, number>>;
-  /** The next weight and slots from this step's gradient. */
-  update<T>(
-    a: Arithmetic<T>,
-    weight: T,
-    gradient: T,
-    slots: Readonly<Record<Slot, T>>,
-    scalars: Readonly<Record<Scalar, T>>,
-  ): { readonly weight: T } & Readonly<Record<'slots', Readonly<Record<Slot, T>>>>;
+  schedule(count: number, lr: number): Slots<number>;
+  /** Append the next weight and slots. Scalars are [1]. */
+  append(
+    g: Graph,
+    weight: Value,
+    gradient: Value,
+    slots: Slots<Value>,
+    scalars: Slots<Value>,
+  ): { readonly weight: Value; readonly slots: Slots<Value> };
+  /** Change weight and slots in place; the gradient counts `factor` times. */
+  apply(
+    weight: Float32Array,
+    gradient: Float32Array,
+    factor: number,
+    slots: Slots<Float32Array>,
+    scalars: Slots<number>,
+  ): void;
 }

@@ -1,5 +1,6 @@
 /** One training step: loss and gradients from one compiled graph, then the optimiser where the weights are. */
 import { pullback } from '../autodiff/grad';
+import { cpuVjps, vjps } from '../autodiff/vjps';
 import { requiredInputs } from '../onnx/encode';
 import type { Graph, Value } from '../onnx/graph';
 import { reshape } from '../onnx/movement';
@@ -36,7 +37,9 @@ export async function compileStep(
   }
   const trainable = names.map((name) => g.weights.get(name)!);
   const scale = reshape(g, op.scalar(g, options.lossScale ?? 1, loss.dtype), loss.shape);
-  const raw = pullback(g, [[loss, scale]], trainable, { recompute: options.recompute ?? [] });
+  const training = new Set(names);
+  const table = weights.backend.device ? vjps : cpuVjps((name) => training.has(name));
+  const raw = pullback(g, [[loss, scale]], trainable, { table, recompute: options.recompute ?? [] });
   const graph = { g, loss, trainable, gradients: raw.map((d) => op.cast(g, d, 'float32')) };
   return weights.backend.device ? deviceStep(graph, weights, options) : hostStep(graph, weights, options);
 }
