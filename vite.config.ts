@@ -87,6 +87,19 @@ export default defineConfig({
       },
       {
         extends: true,
+        // One found late would reload the page in the middle of a test.
+        optimizeDeps: {
+          include: [
+            '@huggingface/tokenizers',
+            'comlink',
+            'exifreader',
+            'fflate',
+            'idb',
+            'ml-matrix',
+            'pica',
+            'protobufjs/light',
+          ],
+        },
         test: {
           name: 'gpu',
           include: ['src/**/*.gpu.test.ts'],
