@@ -122,7 +122,7 @@ def clip_text(path, seed, *, tokens=10, batch=2, prefix=True, projection=False, 
     loss = mean_square_error(y, g)
     table = next(p for k, p in m.named_parameters() if k.endswith("token_embedding.weight"))
     name = lambda k: k if k.startswith("text_projection") else ("text_model." if prefix else "") + k.removeprefix("text_model.")
-    out = {"out.text_embeds": o.text_embeds} if projection else {}
+    out = {"out.text_embeds": o.text_embeds} if projection else {"out.pooler_output": o.pooler_output}
     save(path, {**{"w." + name(k): v for k, v in m.state_dict().items()}, **out, "in.ids": ids.float(),
                 "out.last_hidden_state": y, "out.hidden_m2": o.hidden_states[-2], "out.hidden_m3": o.hidden_states[-3],
                 **loss, "grad.token_embedding": table.grad},

@@ -9,6 +9,7 @@ import { unet, unetInputs } from '../../src/models/unet';
 import { vaeDecode, vaeEncode } from '../../src/models/vae';
 import { checkWeights } from '../../src/models/weights';
 import { Graph, type Value } from '../../src/onnx/graph';
+import { reshape } from '../../src/onnx/movement';
 import * as op from '../../src/onnx/ops';
 import { AppError } from '../../src/util/errors';
 import { type NdArray, rows } from '../../src/util/nd-array';
@@ -227,7 +228,8 @@ const BUILD: { readonly [Name in ComponentName]: Build<Name> } = {
     });
     const pooling = feed('pooling', { data: endOfText(ids), shape: [batch, 1, length] });
     const y = clipText(g, fromInputs(g), { embeddings, pooling }, config);
-    outputs.set('out.last_hidden_state', y.lastHiddenState);
+    const pooled = reshape(g, op.matMul(g, pooling, y.lastHiddenState), [batch, config.width]);
+    outputs.set('out.last_hidden_state', y.lastHiddenState).set('out.pooler_output', pooled);
     y.hiddenStates.forEach((state, i, all) => {
       outputs.set(`out.hidden_${i}`, state).set(`out.hidden_m${all.length - i}`, state);
     });
