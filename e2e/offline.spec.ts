@@ -24,6 +24,7 @@ test('after one edit the studio starts and edits with its host gone, and never a
   host,
   baseURL,
 }) => {
+  test.setTimeout(600_000);
   const elsewhere: string[] = [];
   context.on('request', (request) => {
     if (/^https?:/.test(request.url()) && !request.url().startsWith(baseURL!)) elsewhere.push(request.url());
@@ -31,9 +32,9 @@ test('after one edit the studio starts and edits with its host gone, and never a
   const studio = new Studio(page);
   await studio.open();
   await page.getByRole('button', { name: 'Try the demo' }).click();
-  await expect(page.getByText(/^Step \d+ of \d+/)).toBeVisible({ timeout: 120_000 });
+  await expect(page.getByText(/^Step \d+ of \d+/)).toBeVisible({ timeout: 240_000 });
   await studio.stop.click();
-  await expect(studio.takes).toHaveCount(1);
+  await expect(studio.takes).toHaveCount(1, { timeout: 120_000 });
   await expect(page.getByText('Saved in this browser')).toBeVisible();
 
   await host.close();
