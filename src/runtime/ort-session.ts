@@ -6,6 +6,7 @@ import { createLogger } from '../util/log';
 import { refusedByGpu } from './placement';
 import { byteSize } from './tensor';
 import type { WeightStore } from './weights';
+import type { Derived } from './winograd';
 
 const log = createLogger('runtime');
 
@@ -16,8 +17,9 @@ export interface SessionSpec {
   readonly graph: Graph;
   readonly outputs: readonly Value[];
   readonly weights: WeightStore;
-  /** weights that become constants of the session */
+  /** constants of the session: weights, or what is derived from them */
   readonly baked: readonly Value[];
+  readonly derived: ReadonlyMap<string, Derived>;
   /** WebGPU: record the first run and replay it */
   readonly capture: boolean;
   readonly label: string;
@@ -43,7 +45,7 @@ export class OrtSession {
 
   /** @throws AppError GRAPH naming the ops without a WebGPU kernel, or with ORT's words; OUT_OF_MEMORY; DEVICE_LOST */
   async open(): Promise<InferenceSession> {
-    const { graph, outputs, weights, baked, capture, label } = this.#spec;
+    const { graph, outputs, weights, baked, derived, capture, label } = this.#spec;
     const { ort, sessionOptions, device, memory } = weights.backend;
     device?.check();
     const started = performance.now();
@@ -53,9 +55,10 @@ export class OrtSession {
     try {
       const externalData = await Promise.all(
         baked.map(async ({ name }) => {
-          const data = await weights.bake(name);
-          kept.push(name);
-          return { path: name, data };
+          const { from, convert } = derived.get(name) ?? { from: name };
+          const data = await weights.bake(from);
+          kept.push(from);
+          return { path: name, data: convert ? convert(data) : data };
         }),
       );
       this.#session = await ort.InferenceSession.create(model, {
@@ -120,12 +123,12 @@ export class OrtSession {
   async release(): Promise<void> {
     const session = this.#session;
     if (!session) return;
-    const { weights, baked } = this.#spec;
+    const { weights, baked, derived } = this.#spec;
     this.#session = null;
     this.#captured = null;
     for (const tensor of Object.values(this.#recorded ?? {})) tensor.dispose();
     this.#recorded = null;
-    for (const { name } of baked) weights.unbake(name);
+    for (const { name } of baked) weights.unbake(derived.get(name)?.from ?? name);
     weights.backend.memory.add('sessions', -1);
     weights.backend.memory.add('baked', -this.#bakedBytes);
     await session.release();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Graph, type Value } from '../onnx/graph';
 import { reshape, slice } from '../onnx/movement';
-import { add, mul } from '../onnx/ops';
+import { add, conv, mul } from '../onnx/ops';
 import { sizeOf } from '../util/nd-array';
 import { type Backend, openBackend } from './backend';
 import { loadOrtWeb } from './ort-web';
@@ -166,6 +166,30 @@ test('Slice with step -1 reverses (the JSEP build does not)', async () => {
   const { y } = await program.run({ x: { data: Float32Array.of(1, 2, 3, 4), shape: [4] } });
   expect([...y!.data]).toEqual([4, 3, 2, 1]);
   await program.dispose();
+});
+
+test('on WASM a wide convolution by a frozen kernel is rewritten, with the same numbers', async () => {
+  const shapes = new Map([['w', [96, 96, 3, 3] as const]]);
+  const load = async (name: string) => wave(shapes.get(name)!, 1, 0.03);
+  const weights = new WeightStore(wasm, { shapes, load });
+  const graph = new Graph();
+  const y = conv(graph, graph.feed('x', [2, 96, 6, 4]), graph.weight('w', [96, 96, 3, 3]), undefined, {
+    pads: [1, 1, 1, 1],
+  });
+  const rewritten = await compile(graph, { y }, weights);
+  const plain = await compile(graph, { y }, weights, { frozen: () => false });
+  // the rewritten kernel is 16/9 of the original
+  expect(wasm.memory.use().baked).toBe(4 * 96 * 96 * 16);
+  const feeds = { x: wave([2, 96, 6, 4]) };
+  const [a, b] = [await rewritten.run(feeds), await plain.run(feeds)];
+  const largest = Math.max(...b.y!.data.map(Math.abs));
+  expect(maxDifference(a.y!, b.y!) / largest).toBeLessThan(2e-5);
+  expect(maxDifference(a.y!, b.y!)).toBeGreaterThan(0);
+  await expect(weights.update('w', wave([96, 96, 3, 3]))).rejects.toMatchObject({ code: 'GRAPH' });
+  await rewritten.dispose();
+  await weights.update('w', wave([96, 96, 3, 3]));
+  await plain.dispose();
+  weights.dispose();
 });
 
 test('the device is ours: it survives the last session', async () => {

@@ -6,6 +6,7 @@ import type { Backend } from './backend';
 import { OrtSession, type OrtTensors } from './ort-session';
 import { DeviceTensor, fromHostTensor, fromRaw, hostTensor } from './tensor';
 import type { WeightStore } from './weights';
+import { type Derived, lowerConvolutions } from './winograd';
 
 export interface CompileOptions {
   /**
@@ -110,11 +111,18 @@ export class Program {
     this.#fed = inputs.weights.filter((value) => !bakes(value));
     this.#baked = inputs.weights.filter(bakes);
     this.#capture = capture && backend.device !== null;
+    const lowered =
+      backend.name === 'wasm'
+        ? lowerConvolutions(graph, frozen)
+        : { graph, derived: new Map<string, Derived>() };
+    const { derived } = lowered;
     this.#session = new OrtSession({
-      graph,
+      ...lowered,
       outputs: Object.values(outputs),
       weights,
-      baked: this.#baked,
+      baked: requiredInputs(lowered.graph, Object.values(outputs)).weights.filter(({ name }) =>
+        frozen(derived.get(name)?.from ?? name),
+      ),
       capture: this.#capture,
       label: this.label,
     });
