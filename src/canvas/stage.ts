@@ -7,7 +7,7 @@ import { Image } from 'konva/lib/shapes/Image';
 import { Line } from 'konva/lib/shapes/Line';
 import { documentStore } from '../state/document-store';
 import { reportError } from '../state/errors';
-import { picture, stitchedSquare } from '../state/pictures';
+import { maxPhotoSide, picture, stitchedSquare } from '../state/pictures';
 import { type Session, session, sessionStore, setSession } from '../state/session-store';
 import { settings, settingsStore } from '../state/settings-store';
 import { editSquareNode } from './edit-square';
@@ -17,9 +17,6 @@ import { type Scene, sceneOf, squareLook } from './scene';
 import { previewCanvas } from './take-image';
 import type { Surface } from './tools';
 import { fitView, type Point, pan, type Size, zoomTo } from './view';
-
-/** Longest side at which the photo is drawn, px: sharp on any screen, and far below every browser's canvas limit. */
-const maxPhotoSide = 4096;
 
 /** The canvas as the rest of the interface may steer it. */
 export interface CanvasControls {

@@ -1,11 +1,13 @@
 import { addTake, recipeOf } from '../document/actions';
-import type { Document, Take } from '../document/document';
+import type { Document, Recipe, Take } from '../document/document';
 import type { EditEvent, EditResult, MethodInfo } from '../engine/events';
 import { AppError, type ErrorCode } from '../util/errors';
 import type { Pixels } from '../util/pixels';
 import { promptDiff } from '../util/prompt-diff';
 import { amend, currentDocument, end } from './document-store';
 import { isAbort, reportError } from './errors';
+import { livePreview } from './live-preview';
+import { photoSquare } from './pictures';
 import {
   announce,
   notify,
@@ -17,6 +19,9 @@ import {
 } from './session-store';
 import { stepTimer } from './time-left';
 import { engine } from './workers';
+
+/** Side of the live picture, px: twice what the starter model makes. */
+const previewSide = 256;
 
 /** After these the engine cannot go on. */
 const leavesRuins: ReadonlySet<ErrorCode> = new Set(['DEVICE_LOST', 'OUT_OF_MEMORY']);
@@ -72,7 +77,7 @@ export async function runEdit(): Promise<void> {
   });
   announce('Editing started.');
   const awake = stayAwake();
-  const apply = applier();
+  const apply = applier(recipe);
   let result: EditResult | null = null;
   let failed = false;
   let forced = false;
@@ -126,8 +131,10 @@ function stayAwake(): () => void {
 }
 
 /** Applies the events of one edit, in order, to the session. */
-function applier(): (event: EditEvent) => Promise<void> {
+function applier({ photo, square }: Recipe): (event: EditEvent) => Promise<void> {
   const timer = stepTimer();
+  // without the photo's pixels the looks are shown as they come
+  const live = photoSquare(photo, square, previewSide).then(livePreview, () => (look: Pixels) => look);
   return async (event) => {
     switch (event.kind) {
       case 'stage':
@@ -139,7 +146,8 @@ function applier(): (event: EditEvent) => Promise<void> {
       }
       case 'preview': {
         const before = session().edit?.preview;
-        updateEdit({ preview: await bitmapOf(event.pixels) });
+        const show = await live;
+        updateEdit({ preview: await bitmapOf(show(event.pixels, event.quality)) });
         return before?.close();
       }
       case 'notice':

@@ -1,4 +1,5 @@
-import type { BlobId, ImageRef, Take } from '../document/document';
+import type { BlobId, ImageRef, Square, Take } from '../document/document';
+import type { Pixels } from '../util/pixels';
 import { files } from './workers';
 
 /** Decoded pictures kept for the screen; the memory of one that is dropped goes with its last user. */
@@ -22,6 +23,23 @@ export const picture = (id: BlobId, maxSide = 1024): Promise<ImageBitmap> =>
 /** The edited square of a take as it is in the exported photo, stitched. */
 export const stitchedSquare = (take: Take): Promise<ImageBitmap> =>
   remembered(`take ${take.id}`, () => files.api.stitchedSquare(take, 1024));
+
+/** Longest side at which the photo is drawn, px: sharp on any screen, and far below every browser's canvas limit. */
+export const maxPhotoSide = 4096;
+
+/** A square of a stored photo, `side` × `side` px. */
+export async function photoSquare(
+  photo: { readonly id: BlobId; readonly width: number },
+  square: Square,
+  side: number,
+): Promise<Pixels> {
+  const bitmap = await picture(photo.id, maxPhotoSide);
+  const scale = bitmap.width / photo.width;
+  const context = new OffscreenCanvas(side, side).getContext('2d', { willReadFrequently: true })!;
+  const [x, y, size] = [square.x * scale, square.y * scale, square.size * scale];
+  context.drawImage(bitmap, x, y, size, size, 0, 0, side, side);
+  return context.getImageData(0, 0, side, side);
+}
 
 /** Store a painted mask of the whole photo, at the resolution it was painted at. */
 export const importMask = (png: Blob): Promise<ImageRef> => files.api.importMask(png);
