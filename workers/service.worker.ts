@@ -108,7 +108,9 @@ self.addEventListener('activate', (event) => {
   event.waitUntil(dropOutdated());
 });
 
-registerRoute(({ sameOrigin }) => sameOrigin, new NetworkOnly({ plugins: [secured] }));
+/** Every file of the build has a route above: what is left does not exist, and offline no host is there to say so. */
+const absent: WorkboxPlugin = { handlerDidError: async () => new Response(null, { status: 404 }) };
+registerRoute(({ sameOrigin }) => sameOrigin, new NetworkOnly({ plugins: [absent, secured] }));
 
 // Controls the first page at once. No skipWaiting: an update takes over when every tab is closed, never under a running job.
 clientsClaim();
