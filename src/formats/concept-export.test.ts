@@ -136,9 +136,9 @@ describe('what is written', () => {
     const linear = 'lora_te_text_model_encoder_layers_0_mlp_fc1';
     expect(tensors.get(`${conv}.lora_down.weight`)).toMatchObject({ dtype: 'F16', shape: [1, 8, 3, 3] });
     expect(tensors.get(`${conv}.lora_up.weight`)).toMatchObject({ shape: [8, 1, 1, 1] });
-    expect(tensors.get(`${linear}.lora_up.weight`)).toMatchObject({ shape: [20, 3] });
+    expect(tensors.get(`${linear}.lora_up.weight`)).toMatchObject({ shape: [20, 1] });
     expect(tensors.get(`${linear}.alpha`)).toMatchObject({ dtype: 'F32', shape: [] });
-    expect(tensors.size).toBe(3 * 12);
+    expect(tensors.size).toBe(3 * 13);
   });
 
   test('the header says what other tools look for, and its own hash', async () => {

@@ -54,12 +54,12 @@ async function expectDeltas(concept: Concept, reference: string) {
 
 describe('LoRA', () => {
   test.each([
-    ['kohya, with alphas, convolutions and text encoder', 'lora_kohya.safetensors', 'lora_kohya', 12],
-    ['kohya with LDM block numbers', 'lora_kohya_ldm.safetensors', 'lora_kohya', 12],
+    ['kohya, with alphas, convolutions and text encoder', 'lora_kohya.safetensors', 'lora_kohya', 13],
+    ['kohya with LDM block numbers', 'lora_kohya_ldm.safetensors', 'lora_kohya', 13],
     ['diffusers with peft metadata', 'lora_peft.safetensors', 'lora_peft', 36],
-    ['the scripts of diffusers 0.22', 'lora_scripts.safetensors', 'lora_scripts', 5],
-    ['attention processors', 'lora_processors.safetensors', 'lora_scripts', 5],
-    ['attention processors as .bin', 'lora_processors.bin', 'lora_scripts', 5],
+    ['the scripts of diffusers 0.22', 'lora_scripts.safetensors', 'lora_scripts', 6],
+    ['attention processors', 'lora_processors.safetensors', 'lora_scripts', 6],
+    ['attention processors as .bin', 'lora_processors.bin', 'lora_scripts', 6],
   ])('%s changes weights as diffusers does', async (_, name, reference, modules) => {
     const { concept, match, kind } = await read(name);
     expect(kind).toBe('lora');

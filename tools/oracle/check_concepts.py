@@ -68,8 +68,10 @@ def main():
     shutil.copy(make.out / "base.json", folder)
     for name in [*INPUTS, *WORDS]:
         if (make.out / name).exists(): shutil.copy(make.out / name, folder / "in")
-    # diffusers mixes up patterns of alpha in kohya files (see make_concepts.py), so one alpha here
+    # lora_peft has alphas that differ, which diffusers mixes up in kohya files (see make_concepts.py); without its
+    # metadata and its one module of another rank they are equal
     uniform = load_file(make.out / "lora_peft.safetensors")
+    uniform = {k: v for k, v in uniform.items() if not (k.startswith("unet.mid_block") and "attn2.to_k" in k)}
     save_file(uniform, folder / "in/lora_uniform.safetensors", {"format": "pt"})
     subprocess.run(["npx", "tsx", "tools/oracle/write-concepts.ts", str(folder)], cwd=root, check=True)
 
@@ -89,10 +91,8 @@ def main():
                 loaded.load_lora_weights(str(out), weight_name=file)
             found = outputs(loaded)
             unet, text = relative(found[0], wanted[0]), relative(found[1], wanted[1])
-            if name == "lora_kohya.safetensors" and file.startswith("kohya"):
-                text = 0.0  # diffusers 0.42 with transformers 5 drops kohya's text attention, see make_concepts.py
             worst = max(worst, unet, text)
-            print(f"{name + ' -> ' + file:52}{unet:12.2e}{text:12.2e}{moved:10.2f}")
+            print(f"{name + ' -> ' + file:52}{unet:12.2e}{text:12.2e}{moved:10.2f}", flush=True)
     for name in WORDS:
         for file in ("word.safetensors", "word.diffusers.safetensors"):
             loaded = make.pipeline(11)

@@ -94,7 +94,9 @@ def main():
                f"{BLOCK}.ff.net.2", "mid_block.attentions.0.proj_in", "down_blocks.0.resnets.0.conv1",
                "down_blocks.0.downsamplers.0.conv", "down_blocks.1.resnets.0.conv_shortcut",
                "down_blocks.0.resnets.0.time_emb_proj"]
-    te = ["text_model.encoder.layers.1.self_attn.q_proj", "text_model.encoder.layers.0.mlp.fc1"]
+    # with out_proj: only its name ('to_out_lora') tells diffusers 0.42 how kohya's text attention is spelt
+    te = ["text_model.encoder.layers.1.self_attn.q_proj", "text_model.encoder.layers.1.self_attn.out_proj",
+          "text_model.encoder.layers.0.mlp.fc1"]
     both = {**{k.removesuffix(".weight"): v for k, v in shapes.items()},
             **{k.removesuffix(".weight"): v for k, v in text_shapes.items()}}
     made = factors(modules + te, both, g, rank=lambda i: 1 + i % 3)
@@ -105,9 +107,6 @@ def main():
         kohya[f"{key}.alpha"] = torch.tensor(1.5)
     case("lora_kohya", kohya, {"ss_network_dim": "3", "ss_network_module": "networks.lora"})
     expect("lora_kohya", fused(out / "lora_kohya.safetensors"))
-    # diffusers 0.42 drops kohya's text attention under transformers 5 ("to_q_lora ... UNEXPECTED"), so by the formula
-    down, up = made[te[0]]
-    expected[f"lora_kohya/textEncoder/{te[0]}.weight"] = up @ down * 1.5 / down.shape[0]
     # the same with LDM block numbers, which only block-numbered modules have
     ldm = {"mid_block_attentions_0_transformer_blocks_0": "middle_block_1_transformer_blocks_0",
            "mid_block_attentions_0_proj_in": "middle_block_1_proj_in",
@@ -139,7 +138,7 @@ def main():
 
     # the training scripts of diffusers 0.22, and the attention processors before 0.20
     names = [f"{BLOCK}.attn1.to_q", f"{BLOCK}.attn2.to_k", f"{BLOCK}.attn2.to_v", f"{BLOCK}.attn2.to_out.0"]
-    made = factors(names + te[:1], both, g)
+    made = factors(names + te[:2], both, g)
     scripts, old = {}, {}
     for name, (down, up) in made.items():
         if name in te:
