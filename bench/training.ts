@@ -37,7 +37,7 @@ export const training: Bench = async () => {
     contenders[name] = await step(base, name, rowsOf(name), false);
     contenders[`${name}, recomputed`] = await step(base, name, rowsOf(name), true);
   }
-  const times = await takeTurns(contenders, { turns: 7, runs: 3 });
+  const times = await takeTurns(contenders, { turns: 5, runs: 2 });
   backend.dispose();
   return [
     { name: 'starter UNet forward, 1 row', value: times['forward 1']!, unit: 'ms' },

@@ -67,9 +67,18 @@ function fill(target: Float32Array, source: NdArray | undefined, name: string, s
   target.set(source.data);
 }
 
-/** Euclidean norm of all arrays together, in double precision. */
+/** Euclidean norm of all arrays together, in double precision; four sums at a time, for the CPU adds them side by side. */
 function norm(arrays: readonly Float32Array[]): number {
-  let sum = 0;
-  for (const array of arrays) for (let i = 0; i < array.length; i++) sum += array[i]! * array[i]!;
-  return Math.sqrt(sum);
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (const array of arrays) {
+    const whole = array.length & ~3;
+    for (let i = 0; i < whole; i += 4) {
+      a += array[i]! * array[i]!;
+      b += array[i + 1]! * array[i + 1]!;
+      c += array[i + 2]! * array[i + 2]!;
+      d += array[i + 3]! * array[i + 3]!;
+    }
+    for (let i = whole; i < array.length; i++) a += array[i]! * array[i]!;
+  }
+  return Math.sqrt(a + b + c + d);
 }
