@@ -2,7 +2,8 @@
 
 A tiny SD with random weights; concepts of make_concepts.py are read by us and written anew (write-concepts.ts), then
 loaded by diffusers. Prints the largest difference of UNet outputs and text states, relative to their spread, and exits 1
-above 1e-3. Run by hand: python tools/oracle/check_concepts.py
+above 1e-3. A file in fp16 is compared with its own rounded changes; what the rounding itself does to the outputs is
+printed beside it, as is how far the concept moves them. Run by hand: python tools/oracle/check_concepts.py
 """
 import json, shutil, subprocess, sys, tempfile, warnings
 from pathlib import Path
@@ -38,7 +39,7 @@ def outputs(pipe, seed=5):
 def relative(a, b): return ((a - b).abs().max() / b.std()).item()
 
 
-def effective(pipe, path, base):
+def effective(pipe, path):
     """Our weights W' in place of the base's."""
     own = load_file(path)
     for network, module in (("unet", pipe.unet), ("textEncoder", pipe.text_encoder)):
@@ -77,11 +78,11 @@ def main():
 
     worst = 0.0
     reference_base = outputs(pipe)
-    print(f"{'our file':52}{'UNet':>12}{'text':>12}{'concept':>10}")
+    print(f"{'our file':52}{'UNet':>12}{'text':>12}{'concept':>10}{'fp16':>10}")
     for name, files in INPUTS.items():
         out = folder / "out" / Path(name).stem
-        wanted = outputs(effective(make.pipeline(11), out / "effective.safetensors", state))
-        moved = relative(reference_base[0], wanted[0])
+        exact = outputs(effective(make.pipeline(11), out / "effective.safetensors"))
+        moved = relative(reference_base[0], exact[0])
         for file in files:
             loaded = make.pipeline(11)
             if file == "custom":
@@ -89,10 +90,13 @@ def main():
                                             weight_name="pytorch_custom_diffusion_weights.safetensors")
             else:
                 loaded.load_lora_weights(str(out), weight_name=file)
-            found = outputs(loaded)
+            found, wanted, rounding = outputs(loaded), exact, ""
+            if file == "kohya.safetensors" and (out / "effective16.safetensors").exists():
+                wanted = outputs(effective(make.pipeline(11), out / "effective16.safetensors"))
+                rounding = f"{max(relative(w, e) for w, e in zip(wanted, exact)):10.2e}"
             unet, text = relative(found[0], wanted[0]), relative(found[1], wanted[1])
             worst = max(worst, unet, text)
-            print(f"{name + ' -> ' + file:52}{unet:12.2e}{text:12.2e}{moved:10.2f}", flush=True)
+            print(f"{name + ' -> ' + file:52}{unet:12.2e}{text:12.2e}{moved:10.2f}{rounding}", flush=True)
     for name in WORDS:
         for file in ("word.safetensors", "word.diffusers.safetensors"):
             loaded = make.pipeline(11)

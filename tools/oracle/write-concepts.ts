@@ -5,7 +5,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, parse } from 'node:path';
-import { readConcept } from '../../src/formats/concept';
+import { type Concept, readConcept } from '../../src/formats/concept';
 import type { ConceptBase, Network } from '../../src/formats/concept-base';
 import {
   type ConceptContext,
@@ -48,17 +48,22 @@ const context: ConceptContext = {
 const weights = await openSafetensors(bytesSource('base.safetensors', bytesOf('base.safetensors')));
 const readBase = (network: Network, name: string): Promise<NdArray> => weights.readFloat32(`${network}/${name}`);
 
-for (const file of readdirSync(join(folder, 'in'))) {
-  const { concept } = await readConcept(bytesSource(file, bytesOf(`in/${file}`)), base);
-  const stem = `out/${parse(file).name}`;
-  const effective: Record<string, StoredTensor> = {};
+/** The weights that a concept makes of the base: '<network>/<name>'. */
+async function effective(concept: Concept): Promise<Uint8Array> {
+  const weightsAfter: Record<string, StoredTensor> = {};
   for (const network of ['unet', 'textEncoder'] as const) {
     for (const change of concept[network]) {
       const changed = applyChange(await readBase(network, change.name), change);
-      effective[`${network}/${change.name}`] = storedTensor(changed);
+      weightsAfter[`${network}/${change.name}`] = storedTensor(changed);
     }
   }
-  save(`${stem}/effective.safetensors`, writeSafetensors(effective));
+  return writeSafetensors(weightsAfter);
+}
+
+for (const file of readdirSync(join(folder, 'in'))) {
+  const { concept } = await readConcept(bytesSource(file, bytesOf(`in/${file}`)), base);
+  const stem = `out/${parse(file).name}`;
+  save(`${stem}/effective.safetensors`, await effective(concept));
   const changes = [...concept.unet, ...concept.textEncoder];
   if (changes.some(({ kind }) => kind === 'replace')) {
     save(`${stem}/custom/pytorch_custom_diffusion_weights.safetensors`, await writeCustomDiffusion(concept, context));
@@ -66,7 +71,11 @@ for (const file of readdirSync(join(folder, 'in'))) {
     const { concept: low } = await toLowRank(concept, 16, readBase);
     save(`${stem}/kohya.safetensors`, await writeLora(low, context, { dtype: 'F32' }));
   } else if (changes.length > 0) {
-    save(`${stem}/kohya.safetensors`, await writeLora(concept, context));
+    const half = await writeLora(concept, context);
+    save(`${stem}/kohya.safetensors`, half);
+    // what the file itself says, rounded to fp16
+    const rounded = await readConcept(bytesSource('kohya.safetensors', half), base);
+    save(`${stem}/effective16.safetensors`, await effective(rounded.concept));
     save(`${stem}/kohya32.safetensors`, await writeLora(concept, context, { dtype: 'F32' }));
     save(`${stem}/peft.safetensors`, await writeLora(concept, context, { dtype: 'F32', dialect: 'peft' }));
   }
