@@ -1,9 +1,8 @@
 import { setMask } from '../document/actions';
 import type { ImageRef } from '../document/document';
-import { commit as commitEdit, currentDocument } from '../state/document-store';
+import { commit as commitEdit, currentDocument, inOrder } from '../state/document-store';
 import { reportError } from '../state/errors';
 import { importMask, picture } from '../state/pictures';
-import { mutex } from '../util/async';
 import { MaskCanvas } from './mask-canvas';
 import type { Point, Size } from './view';
 
@@ -17,7 +16,6 @@ export class MaskPainter {
   /** id of the stored mask that the canvas shows; null: empty */
   #shown: string | null = null;
   #stroke: { last: Point; readonly radius: number; readonly erase: boolean } | null = null;
-  readonly #saving = mutex();
   readonly #changed: () => void;
 
   constructor(changed: () => void) {
@@ -81,13 +79,13 @@ export class MaskPainter {
     this.#store('Invert mask');
   }
 
-  /** Strokes are stored one after another, each with all before it. */
+  /** Strokes are stored one after another, each with all before it; undo waits for its turn. */
   #store(label: string): void {
     const mask = this.#mask;
     if (!mask) return;
     const empty = mask.isEmpty();
     const png = empty ? null : mask.toPng();
-    void this.#saving(async () => {
+    void inOrder(async () => {
       const ref = png && (await importMask(await png));
       if (mask !== this.#mask) return;
       this.#shown = ref?.id ?? null;

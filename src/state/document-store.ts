@@ -1,5 +1,6 @@
 import { createStore } from 'zustand/vanilla';
 import { type Document, emptyDocument } from '../document/document';
+import { mutex } from '../util/async';
 import * as history from './history';
 
 /** The project, undoable and saved. Read `present`; change it through the functions below. */
@@ -10,6 +11,12 @@ export const currentDocument = (): Document => documentStore.getState().present;
 type Edit = (doc: Document) => Document;
 const change = (next: (h: history.History<Document>) => history.History<Document>): void =>
   documentStore.setState(next);
+
+/**
+ * Some edits must store pixels before they can be committed. They run through here, and so does what has to come after
+ * them: undo, redo, clearing, running.
+ */
+export const inOrder = mutex();
 
 /** One undoable edit. */
 export const commit = (label: string, edit: Edit): void =>

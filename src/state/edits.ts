@@ -4,7 +4,7 @@ import type { EditEvent, EditResult, MethodInfo } from '../engine/events';
 import { AppError, type ErrorCode } from '../util/errors';
 import type { Pixels } from '../util/pixels';
 import { promptDiff } from '../util/prompt-diff';
-import { amend, currentDocument, end } from './document-store';
+import { amend, currentDocument, end, inOrder } from './document-store';
 import { isAbort, reportError } from './errors';
 import { livePreview } from './live-preview';
 import { photoSquare } from './pictures';
@@ -55,6 +55,7 @@ let abort: AbortController | null = null;
 /** Run an edit of the document as it is now; its result becomes a take. Never rejects. */
 export async function runEdit(): Promise<void> {
   end();
+  await inOrder(() => {});
   const doc = currentDocument();
   const method = methodOf(doc, session());
   if (notReady(doc, session()) || !doc.photo || !method) return;

@@ -1,4 +1,4 @@
-import { useEffect } from 'react';
+import { useEffect, useLayoutEffect } from 'react';
 import { openFiles } from '../state/photos';
 import { useSession } from '../state/use-store';
 import { photoInputId } from './choose-photo';
@@ -18,7 +18,8 @@ const name = 'DreamSteerer Studio';
 export function App() {
   const percent = useSession(({ edit }) => (edit?.total ? Math.round((100 * edit.step) / edit.total) : null));
   const dialog = useSession((now) => now.dialog);
-  useEffect(bindShortcuts, []);
+  // at once: what is on the screen can be used
+  useLayoutEffect(bindShortcuts, []);
   useEffect(() => {
     document.title = percent === null ? name : `${percent} % · ${name}`;
   }, [percent]);

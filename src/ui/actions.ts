@@ -1,7 +1,7 @@
 import * as canvas from '../canvas/mounted';
 import { shownTake } from '../document/actions';
 import type { Document } from '../document/document';
-import { currentDocument, documentStore, redo, undo } from '../state/document-store';
+import { currentDocument, documentStore, inOrder, redo, undo } from '../state/document-store';
 import { notReady, restartEngine, retryEdit, runEdit, stopEdit } from '../state/edits';
 import { copyReport, openDemo } from '../state/photos';
 import { type Session, session, setSession, type Tool } from '../state/session-store';
@@ -61,13 +61,13 @@ const table = {
       const { past, mark } = documentStore.getState();
       return past.length > 0 || mark !== null;
     },
-    run: undo,
+    run: () => void inOrder(undo),
   },
   redo: {
     label: 'Redo',
     keys: ['$mod+Shift+z', '$mod+y'],
     enabled: () => documentStore.getState().future.length > 0,
-    run: redo,
+    run: () => void inOrder(redo),
   },
   move: tool('move', 'Move', 'v'),
   square: tool('square', 'Draw square', 'c'),

@@ -1,5 +1,5 @@
 import { ImagePlus } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useLayoutEffect, useState } from 'react';
 import { openFiles } from '../../state/photos';
 import { session } from '../../state/session-store';
 
@@ -11,7 +11,7 @@ const carriesFiles = (data: DataTransfer | null): boolean => data?.types.include
  */
 export function DropOverlay() {
   const [over, setOver] = useState(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const listening = new AbortController();
     const on = <K extends keyof WindowEventMap>(type: K, f: (event: WindowEventMap[K]) => void): void =>
       addEventListener(type, f, { signal: listening.signal });

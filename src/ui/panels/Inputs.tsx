@@ -4,7 +4,7 @@ import { invertMask } from '../../canvas/mounted';
 import { setMask, setSquare } from '../../document/actions';
 import type { Square } from '../../document/document';
 import { minSquare } from '../../document/square';
-import { commit } from '../../state/document-store';
+import { commit, inOrder } from '../../state/document-store';
 import { useDocument, useSession } from '../../state/use-store';
 import { perform } from '../actions';
 import { NumberInput } from '../parts/fields';
@@ -121,7 +121,7 @@ function MaskCard() {
             </Button>
             <Button
               className="button plain small"
-              onPress={() => commit('Clear mask', (doc) => setMask(doc, null))}
+              onPress={() => void inOrder(() => commit('Clear mask', (doc) => setMask(doc, null)))}
             >
               <Trash2 aria-hidden size={15} /> Clear
             </Button>
