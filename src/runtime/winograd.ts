@@ -17,18 +17,13 @@ export interface Derived {
 
 type Matrix = readonly (readonly number[])[];
 
-// F(2×2, 3×3): Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A for 4×4 patches d of stride 2 (Lavin and Gray 2015, arXiv:1509.09308, eq. 8–10).
+// F(2×2, 3×3): Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A for 4×4 patches d of stride 2, with the rows of G (1,0,0), ½(1,1,1), ½(1,-1,1),
+// (0,0,1) (Lavin and Gray 2015, arXiv:1509.09308, eq. 8–10).
 const BT: Matrix = [
   [1, 0, -1, 0],
   [0, 1, 1, 0],
   [0, -1, 1, 0],
   [0, 1, 0, -1],
-];
-const G: Matrix = [
-  [1, 0, 0],
-  [0.5, 0.5, 0.5],
-  [0.5, -0.5, 0.5],
-  [0, 0, 1],
 ];
 const AT: Matrix = [
   [1, 1, 1, 0],
@@ -147,17 +142,27 @@ function repeat(values: readonly number[], times: number): Float32Array {
   return data;
 }
 
-/** G g Gᵀ of every kernel: [O,C,3,3] → [16,O,C]. */
+/** G g Gᵀ of every kernel: [O,C,3,3] → [16,O,C]. Runs over all weights when a session is made, so it is spelt out. */
 function transformKernels(bytes: Uint8Array<ArrayBuffer>, kernels: number): Uint8Array<ArrayBuffer> {
   const weight = new Float32Array(bytes.buffer, bytes.byteOffset, 9 * kernels);
-  const transform = kron(G);
   const result = new Float32Array(16 * kernels);
+  const half = new Float32Array(12);
   for (let k = 0; k < kernels; k++) {
-    for (let place = 0; place < 16; place++) {
-      const row = transform[place]!;
-      let sum = 0;
-      for (let i = 0; i < 9; i++) sum += row[i]! * weight[9 * k + i]!;
-      result[place * kernels + k] = sum;
+    for (let column = 0; column < 3; column++) {
+      const at = 9 * k + column;
+      const [top, middle, bottom] = [weight[at]!, weight[at + 3]!, weight[at + 6]!];
+      half[column] = top;
+      half[3 + column] = (top + middle + bottom) / 2;
+      half[6 + column] = (top - middle + bottom) / 2;
+      half[9 + column] = bottom;
+    }
+    for (let row = 0; row < 4; row++) {
+      const [left, middle, right] = [half[3 * row]!, half[3 * row + 1]!, half[3 * row + 2]!];
+      const at = 4 * row * kernels + k;
+      result[at] = left;
+      result[at + kernels] = (left + middle + right) / 2;
+      result[at + 2 * kernels] = (left - middle + right) / 2;
+      result[at + 3 * kernels] = right;
     }
   }
   return new Uint8Array(result.buffer);
