@@ -24,7 +24,7 @@ PRESETS = {
     # About an evening on two CPU cores.
     "cpu": {
         "vae": tiny_vae(48, (0, 0, 0, 0), (3, 3, 1, 0)),
-        # 0.86 GFLOP per forward (the bound is 1.5; [128, 192] would be 2.41): CPU training is limited by pictures seen.
+        # About 0.9 GFLOP per forward (the bound is 1.5; [128, 192] would be 2.4): CPU training is limited by pictures seen.
         "unet": {**UNET_COMMON, "in_channels": 16, "out_channels": 16, "block_out_channels": [64, 128],
                  "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
                  "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],

@@ -38,7 +38,8 @@ def test_the_folder_is_small_and_in_fp16():
 
 def test_it_loads_as_a_pipeline():
     from diffusers import StableDiffusionPipeline
-    pipe = StableDiffusionPipeline.from_pretrained(STARTER, safety_checker=None, feature_extractor=None)
+    pipe = StableDiffusionPipeline.from_pretrained(STARTER, safety_checker=None, feature_extractor=None,
+                                                   torch_dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     image = pipe(PROMPTS[0], num_inference_steps=2, guidance_scale=2.0, output_type="np").images[0]
     assert image.shape == (128, 128, 3) and np.isfinite(image).all()
