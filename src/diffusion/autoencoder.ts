@@ -47,8 +47,10 @@ export function createAutoencoder(
         outputs.std = op.exp(g, op.mul(g, logvar, op.scalar(g, 0.5)));
       } else outputs.output = tinyVaeEncode(g, params, input, config, options);
     } else {
-      const decode = 'channels' in config ? vaeDecode(g, params, input, config, options) : null;
-      outputs.output = decode ?? tinyVaeDecode(g, params, input, config as TinyVaeConfig, options);
+      outputs.output =
+        'channels' in config
+          ? vaeDecode(g, params, input, config, options)
+          : tinyVaeDecode(g, params, input, config, options);
     }
     return compile(g, outputs, weights, { label: `vae ${direction}` });
   });

@@ -10,6 +10,7 @@ import { isFiniteArray, type NdArray } from '../util/nd-array';
 import { createTorchRng } from '../util/random';
 import type { EditEvent, EditRequest } from './events';
 import type { EngineHost } from './host';
+import type { Precision } from './load-model';
 import { PreviewBudget } from './preview-budget';
 
 /**
@@ -21,7 +22,7 @@ import { PreviewBudget } from './preview-budget';
  */
 export async function* editJob(
   host: EngineHost,
-  load: (id: string, precision: 'best' | 'float32') => Promise<DiffusionModel>,
+  load: (id: string, precision: Precision) => Promise<DiffusionModel>,
   request: EditRequest,
   signal: AbortSignal,
 ): AsyncGenerator<EditEvent, void> {

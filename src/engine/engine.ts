@@ -5,7 +5,7 @@ import { type StartedJob, startJob } from '../util/rpc';
 import { editJob } from './edit-job';
 import type { EditEvent, EditRequest, EngineInfo, MethodInfo } from './events';
 import type { EngineHost } from './host';
-import { loadModel, readModelInfo } from './load-model';
+import { loadModel, type Precision, readModelInfo } from './load-model';
 
 /** The API of the engine worker: one request in, one stream of events out. */
 export interface Engine {
@@ -24,14 +24,18 @@ export interface LocalEngine {
 export function createLocalEngine(host: EngineHost): LocalEngine {
   const start = memoizePromise((_: 'backend') => host.startBackend());
   const loaded: Promise<DiffusionModel>[] = [];
-  const load = memoizePromise((key: string) => {
-    const { id, precision } = JSON.parse(key) as { id: string; precision: 'best' | 'float32' };
-    const model = Promise.all([host.openModel(id), start('backend')]).then(([tree, { backend }]) =>
-      loadModel(tree, backend, precision),
-    );
-    loaded.push(model);
-    return model;
-  });
+  const loader = (precision: Precision) =>
+    memoizePromise((id: string) => {
+      const model = Promise.all([host.openModel(id), start('backend')]).then(([tree, { backend }]) =>
+        loadModel(tree, backend, precision),
+      );
+      loaded.push(model);
+      return model;
+    });
+  const load: Readonly<Record<Precision, (id: string) => Promise<DiffusionModel>>> = {
+    best: loader('best'),
+    float32: loader('float32'),
+  };
   const queue = turns();
   return {
     async info(model = 'starter') {
@@ -46,7 +50,7 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
       const release = await queue();
       try {
         signal.throwIfAborted();
-        yield* editJob(host, (id, precision) => load(JSON.stringify({ id, precision })), request, signal);
+        yield* editJob(host, (id, precision) => load[precision](id), request, signal);
       } finally {
         release();
       }
