@@ -17,5 +17,7 @@ export function nodeHost(openModel: (id: string) => Promise<FileTree>): EngineHo
     openModel,
     readImage: (id) => getImage(blobs, id),
     writeImage: (pixels, name) => putImage(blobs, pixels, name),
+    readBytes: (id) => blobs.get(id),
+    writeBytes: (bytes) => blobs.put(bytes),
   };
 }

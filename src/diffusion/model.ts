@@ -28,6 +28,10 @@ export interface ModelParts {
 
 /** A latent diffusion model that can encode, condition, predict and decode. One per checkpoint and precision. */
 export interface DiffusionModel {
+  /** configs and weights, for graphs beyond prediction: gradients, attention control */
+  readonly parts: ModelParts;
+  /** bytes that a run may take in all and in one tensor */
+  readonly limits: DenoiserOptions['limits'];
   readonly dtype: 'float32' | 'float16';
   /** picture side, px */
   readonly size: number;
@@ -97,6 +101,8 @@ export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']
     );
 
   return {
+    parts,
+    limits,
     dtype: unet.weights.dtype,
     size,
     latentShape: [1, unet.config.inChannels, height, width],

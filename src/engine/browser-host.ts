@@ -15,5 +15,7 @@ export function browserHost(force?: StartOptions['force']): EngineHost {
     openModel: (id) => openModel(id, siteRoot),
     readImage: (id) => getImage(blobs, id),
     writeImage: (pixels, name) => putImage(blobs, pixels, name),
+    readBytes: (id) => blobs.get(id),
+    writeBytes: (bytes) => blobs.put(bytes),
   };
 }

@@ -35,6 +35,8 @@ function model(
     };
   };
   return {
+    parts: null as never,
+    limits: {},
     dtype,
     size: 16,
     latentShape: [1, 3, 2, 2],
@@ -66,6 +68,8 @@ async function setUp(steps = 3, over: Partial<Recipe> = {}) {
     openModel: () => Promise.reject(new Error('unused')),
     readImage: (id) => getImage(blobs, id),
     writeImage: (pixels, name) => putImage(blobs, pixels, name),
+    readBytes: (id) => blobs.get(id),
+    writeBytes: (bytes) => blobs.put(bytes),
   };
   const data = new Uint8ClampedArray(24 * 20 * 4).map((_, i) => (i % 4 === 3 ? 255 : i % 200));
   const photo = await host.writeImage({ data, width: 24, height: 20 }, 'photo');

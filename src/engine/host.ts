@@ -14,4 +14,8 @@ export interface EngineHost {
   readImage(id: BlobId): Promise<Pixels>;
   /** Returns after the bytes are safe. @throws AppError STORAGE_FULL */
   writeImage(pixels: Pixels, name: string): Promise<ImageRef>;
+  /** @throws AppError BAD_FILE when nothing is stored under the id */
+  readBytes(id: BlobId): Promise<Uint8Array<ArrayBuffer>>;
+  /** Returns after the bytes are safe. @throws AppError STORAGE_FULL */
+  writeBytes(bytes: Uint8Array<ArrayBuffer>): Promise<BlobId>;
 }

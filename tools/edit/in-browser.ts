@@ -27,6 +27,8 @@ export const run: BrowserFunction<BrowserInput, EditEvent, EditOutput> = async (
       openModel: async (id) => httpTree(new URL(model), id),
       readImage: (id) => getImage(blobs, id),
       writeImage: (pixels, name) => putImage(blobs, pixels, name),
+      readBytes: (id) => blobs.get(id),
+      writeBytes: (bytes) => blobs.put(bytes),
     },
     edit,
     emit,
