@@ -171,6 +171,7 @@ const recipe: Recipe = {
   photo: { id: 'ab'.repeat(32), width: 32, height: 24 },
   square: { x: 4, y: 0, size: 24 },
   mask: null,
+  concept: null,
 };
 
 for (const format of ['png', 'jpeg', 'webp'] as const) {

@@ -68,6 +68,7 @@ test('a recipe is complete: defaults written out, options of other methods left 
     photo: { id: image('a').id, width: 400, height: 300 },
     square: { x: 50, y: 0, size: 300 },
     mask: null,
+    concept: null,
   });
 });
 

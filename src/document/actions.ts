@@ -1,5 +1,6 @@
 import { promptDiff } from '../util/prompt-diff';
-import type { Document, ImageRef, OptionValue, Recipe, Square, Take } from './document';
+import { conceptInUse, refOf } from './concepts';
+import type { Concept, Document, ImageRef, OptionValue, Recipe, Square, Take } from './document';
 import { clampSquare, defaultSquare } from './square';
 
 /** A new photo: the square starts over and the mask, painted for another photo, goes. Takes stay. */
@@ -71,6 +72,27 @@ export const showTake = (doc: Document, id: string | null): Document => ({
 export const shownTake = (doc: Document): Take | null =>
   doc.takes.find((take) => take.id === doc.shown) ?? null;
 
+/** A new concept, or a changed one (by id). Newest last. */
+export const putConcept = (doc: Document, concept: Concept): Document => {
+  const known = doc.concepts.some(({ id }) => id === concept.id);
+  const concepts = known
+    ? doc.concepts.map((it) => (it.id === concept.id ? concept : it))
+    : [...doc.concepts, concept];
+  return { ...doc, concepts };
+};
+
+export const removeConcept = (doc: Document, id: string): Document => ({
+  ...doc,
+  concepts: doc.concepts.filter((concept) => concept.id !== id),
+  concept: doc.concept === id ? null : doc.concept,
+});
+
+/** null, or an id that is gone: edits use words alone. */
+export const chooseConcept = (doc: Document, id: string | null): Document => ({
+  ...doc,
+  concept: doc.concepts.some((concept) => concept.id === id) ? id : null,
+});
+
 /** What determines an edit of this document, complete: the method's defaults are written out. */
 export function recipeOf(
   doc: Document,
@@ -78,6 +100,7 @@ export function recipeOf(
   defaults: Readonly<Record<string, OptionValue>>,
   subject: string | null,
 ): Recipe {
+  const learned = conceptInUse(doc)?.learned;
   const options = Object.fromEntries(
     Object.entries(defaults).map(([name, value]) => [name, doc.options[name] ?? value]),
   );
@@ -94,12 +117,13 @@ export function recipeOf(
     photo: { id: photo.id, width: photo.width, height: photo.height },
     square: doc.square ?? defaultSquare(photo),
     mask: doc.mask?.id ?? null,
+    concept: learned ? refOf(learned) : null,
   };
 }
 
 /**
  * Take over a recipe's settings: prompts, subject, method, options and seed; the square too, scaled when the photo at
- * hand is a different size.
+ * hand is a different size; the concept where the document has it.
  *
  * @param mask the recipe's painted mask where it is still stored
  */
@@ -107,7 +131,19 @@ export function applyRecipe(doc: Document, recipe: Recipe, mask: ImageRef | null
   const { method, sourcePrompt, targetPrompt, seed, options, model } = recipe;
   const found = promptDiff(sourcePrompt, targetPrompt).subject;
   const subject = recipe.subject === found ? null : recipe.subject;
-  const next: Document = { ...doc, method, sourcePrompt, targetPrompt, subject, seed, options, model };
+  const concept =
+    doc.concepts.find(({ learned }) => learned && learned.id === recipe.concept?.id)?.id ?? null;
+  const next: Document = {
+    ...doc,
+    method,
+    sourcePrompt,
+    targetPrompt,
+    subject,
+    seed,
+    options,
+    model,
+    concept,
+  };
   if (!doc.photo) return next;
   const scale = doc.photo.width / recipe.photo.width;
   const { x, y, size } = recipe.square;

@@ -19,6 +19,71 @@ export interface Square {
 
 export type OptionValue = number | string | boolean;
 
+/** A picture of a concept and the square of it that is learned from. */
+export interface ConceptPicture {
+  readonly image: ImageRef;
+  readonly square: Square;
+}
+
+export type PresetName = 'quick' | 'balanced' | 'best';
+
+/** A learned concept as edits and files know it: a file in storage and the words that call it up. */
+export interface ConceptRef {
+  /** content id of the concept file */
+  readonly id: BlobId;
+  /** 'Miso' */
+  readonly name: string;
+  /** the new word, '<miso>' */
+  readonly token: string;
+  /** what it is, 'cat' */
+  readonly classWord: string;
+  /** words that stand for it in a prompt: '<miso>', '<miso> cat' */
+  readonly subject: string;
+}
+
+/** What learning or importing left behind. */
+export interface LearnedConcept extends ConceptRef {
+  /** row of the table of learning methods; for imported files what the file says, else its kind */
+  readonly method: string;
+  /** complete options it was learned with; empty where a file does not tell */
+  readonly options: Readonly<Record<string, OptionValue>>;
+  /** steps done; 0 where a file does not tell */
+  readonly steps: number;
+  /** the base it belongs to: model id, and hash where known */
+  readonly model: string;
+  readonly baseHash: string | null;
+}
+
+/** A training run as it was after a step: it can be resumed, and what it had learned can be used in edits. */
+export interface ConceptCheckpoint {
+  readonly step: number;
+  /** content id of the run's state (weights, moments), which `LearnRequest.resume` takes */
+  readonly state: BlobId;
+  /** what was learned by then */
+  readonly learned: LearnedConcept;
+}
+
+/** "My cat Miso": pictures, how to learn from them, and what was learned. */
+export interface Concept {
+  readonly id: string;
+  readonly name: string;
+  readonly classWord: string;
+  readonly token: string;
+  /** none for an imported concept */
+  readonly pictures: readonly ConceptPicture[];
+  /** row of the table of learning methods */
+  readonly method: string;
+  readonly preset: PresetName;
+  /** only what differs from the preset */
+  readonly options: Readonly<Record<string, OptionValue>>;
+  readonly seed: number;
+  readonly model: string;
+  /** null: not learned yet */
+  readonly learned: LearnedConcept | null;
+  /** of a run that was interrupted, and those a person picked; oldest first */
+  readonly checkpoints: readonly ConceptCheckpoint[];
+}
+
 /**
  * Everything that determines an edit, and nothing that does not (no times, no machine): the same recipe on the same
  * photo, model and backend gives the same picture. Plain JSON; travels inside exported PNGs.
@@ -41,6 +106,8 @@ export interface Recipe {
   readonly square: Square;
   /** painted mask over the whole photo, white = edit; null: automatic */
   readonly mask: BlobId | null;
+  /** what takes the subject's place (the target branch sees it, the source branch the plain model); null: words alone */
+  readonly concept: ConceptRef | null;
 }
 
 /** One edit result, append-only. */
@@ -73,6 +140,9 @@ export interface Document {
   /** only what differs from the method's defaults */
   readonly options: Readonly<Record<string, OptionValue>>;
   readonly model: string;
+  readonly concepts: readonly Concept[];
+  /** id of the concept that edits use; null: none */
+  readonly concept: string | null;
   readonly takes: readonly Take[];
   /** id of the take on the canvas */
   readonly shown: string | null;
@@ -90,6 +160,8 @@ export const emptyDocument: Document = {
   seed: 0,
   options: {},
   model: 'starter',
+  concepts: [],
+  concept: null,
   takes: [],
   shown: null,
 };

@@ -18,6 +18,8 @@ const version1: Document = {
   seed: 7,
   options: { steps: 60, live: true, mode: 'soft' },
   model: 'starter',
+  concepts: [],
+  concept: null,
   takes: [
     {
       id: 'one',
@@ -34,6 +36,7 @@ const version1: Document = {
         photo: { id, width: 400, height: 300 },
         square: { x: 20, y: 30, size: 200 },
         mask: null,
+        concept: null,
       },
       square: { id: 'ef'.repeat(32), name: 'take.png', width: 128, height: 128 },
       reconstruction: { id: '12'.repeat(32), name: 'reconstruction.png', width: 128, height: 128 },

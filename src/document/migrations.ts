@@ -1,65 +1,23 @@
-import { AppError } from '../util/errors';
+import { restoreConcept, restoreConceptRef } from './concept-migrations';
+import { type Document, emptyDocument, type Recipe, type Take } from './document';
 import {
-  type Document,
-  emptyDocument,
-  type ImageRef,
-  type OptionValue,
-  type Recipe,
-  type Square,
-  type Take,
-} from './document';
-import { clampSquare, defaultSquare } from './square';
-
-type Json = Record<string, unknown>;
+  blobId,
+  fail,
+  image,
+  integer,
+  type Json,
+  list,
+  maxSide,
+  options,
+  record,
+  square,
+  text,
+  textOrNull,
+} from './fields';
+import { defaultSquare } from './square';
 
 /** From version n to n + 1, without gaps. A new version adds one row and one fixture in the test. */
 const migrations: readonly ((old: Json) => Json)[] = [];
-
-/** Bounds on what a stored file may claim, far above real use. */
-const maxSide = 100_000; // px; browsers refuse canvases well below
-const maxTakes = 10_000;
-const maxText = 10_000; // characters of a prompt
-
-const fail = (what: string): never => {
-  throw new AppError('BAD_FILE', `This is not a project of this program: ${what}.`);
-};
-const isRecord = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const record = (value: unknown, what: string): Json => (isRecord(value) ? value : fail(`${what} is missing`));
-const text = (value: unknown, what: string): string =>
-  typeof value === 'string' && value.length <= maxText ? value : fail(`${what} is not text`);
-const textOrNull = (value: unknown, what: string): string | null =>
-  value == null ? null : text(value, what);
-const integer = (value: unknown, low: number, high: number, what: string): number =>
-  Number.isSafeInteger(value) && (value as number) >= low && (value as number) <= high
-    ? (value as number)
-    : fail(`${what} is not a whole number from ${low} to ${high}`);
-/** Numbers, words and switches only; anything else is left out. */
-const options = (value: unknown): Record<string, OptionValue> =>
-  Object.fromEntries(
-    Object.entries(isRecord(value) ? value : {}).filter(
-      (entry): entry is [string, OptionValue] =>
-        typeof entry[1] === 'string' || typeof entry[1] === 'boolean' || Number.isFinite(entry[1]),
-    ),
-  );
-const blobId = (value: unknown, what: string): string =>
-  typeof value === 'string' && /^[0-9a-f]{64}$/.test(value) ? value : fail(`${what} is not a content id`);
-
-function image(value: unknown, what: string): ImageRef {
-  const { id, name, width, height } = record(value, what);
-  return {
-    id: blobId(id, `${what}.id`),
-    name: text(name ?? '', `${what}.name`),
-    width: integer(width, 1, maxSide, `${what}.width`),
-    height: integer(height, 1, maxSide, `${what}.height`),
-  };
-}
-
-function square(value: unknown, photo: { width: number; height: number }, what: string): Square {
-  const { x, y, size } = record(value, what);
-  const read = (n: unknown): number => (Number.isFinite(n) ? (n as number) : fail(`${what} is not a square`));
-  return clampSquare({ x: read(x), y: read(y), size: read(size) }, photo);
-}
 
 /**
  * A recipe from anywhere (a project, a PNG someone sent), checked field by field.
@@ -89,6 +47,7 @@ export function restoreRecipe(value: unknown): Recipe {
     photo,
     square: square(it.square, photo, 'the square'),
     mask: it.mask == null ? null : blobId(it.mask, 'the mask'),
+    concept: it.concept == null ? null : restoreConceptRef(it.concept),
   };
 }
 
@@ -117,9 +76,9 @@ export function restore(value: unknown): Document {
   for (const migrate of migrations.slice(version - 1)) it = migrate(it);
 
   const photo = it.photo == null ? null : image(it.photo, 'the photo');
-  const stored = it.takes ?? [];
-  if (!Array.isArray(stored) || stored.length > maxTakes) fail('the takes are not a list');
-  const takes = (stored as unknown[]).map(take);
+  const takes = list(it.takes, take, 'the takes');
+  const concepts = list(it.concepts, restoreConcept, 'the concepts');
+  const concept = textOrNull(it.concept, 'the concept in use');
   const shown = textOrNull(it.shown, 'the shown take');
   return {
     version: 1,
@@ -133,6 +92,8 @@ export function restore(value: unknown): Document {
     seed: integer(it.seed ?? emptyDocument.seed, 0, Number.MAX_SAFE_INTEGER, 'the seed'),
     options: options(it.options),
     model: text(it.model ?? emptyDocument.model, 'the model'),
+    concepts,
+    concept: concepts.some(({ id }) => id === concept) ? concept : null,
     takes,
     shown: takes.some(({ id }) => id === shown) ? shown : null,
   };

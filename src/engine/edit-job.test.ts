@@ -86,6 +86,7 @@ async function setUp(steps = 3, over: Partial<Recipe> = {}) {
     photo: { id: photo.id, width: 24, height: 20 },
     square: { x: 2, y: 3, size: 16 },
     mask: null,
+    concept: null,
     ...over,
   };
   return { host, request: { recipe } };

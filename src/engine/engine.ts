@@ -1,11 +1,13 @@
 import type { DiffusionModel } from '../diffusion/model';
 import { editFields, editMethods } from '../editing/methods';
+import { learnFields, presetsOf } from '../personalization/method';
+import { personalizationMethods } from '../personalization/methods';
 import { memoizePromise, mutex } from '../util/async';
 import { type StartedJob, startJob } from '../util/rpc';
 import { editJob } from './edit-job';
-import type { EditEvent, EditRequest, EngineInfo, MethodInfo } from './events';
+import type { EditEvent, EditRequest, EngineInfo, LearnMethodInfo, MethodInfo } from './events';
 import type { EngineHost } from './host';
-import { loadModel, type Precision, readModelInfo } from './load-model';
+import { type LearningOverrides, loadModel, type Precision, readModelInfo } from './load-model';
 
 /** The API of the engine worker: one request in, one stream of events out. */
 export interface Engine {
@@ -43,7 +45,12 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
         start('backend'),
         host.openModel(model).then((tree) => readModelInfo(tree)),
       ]);
-      return { capabilities, methods: methodsFor(info.editing), models: [info.model] };
+      return {
+        capabilities,
+        methods: methodsFor(info.editing),
+        learnMethods: learnMethodsFor(info.learning),
+        models: [info.model],
+      };
     },
     async *edit(request, signal) {
       yield { kind: 'queued' };
@@ -85,6 +92,15 @@ function methodsFor(overrides: Readonly<Record<string, number>>): readonly Metho
     defaults: { ...defaults, ...overrides },
     fields: editFields,
   }));
+}
+
+/** The same for learning: what suits the model is said by method and preset. */
+function learnMethodsFor(overrides: LearningOverrides): readonly LearnMethodInfo[] {
+  return Object.entries(personalizationMethods).map(([name, method]) => {
+    const presets = presetsOf(method, overrides[name]);
+    const { label, help } = method;
+    return { name, label, help, defaults: presets.balanced, fields: learnFields, presets };
+  });
 }
 
 /** One GPU job at a time: resolves with a function that gives the turn to the next. */

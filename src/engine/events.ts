@@ -1,6 +1,16 @@
-import type { ImageRef, Recipe } from '../document/document';
+import type {
+  BlobId,
+  ConceptCheckpoint,
+  ImageRef,
+  LearnedConcept,
+  OptionValue,
+  PresetName,
+  Recipe,
+  Square,
+} from '../document/document';
 import type { Capabilities } from '../runtime/capabilities';
 import type { Pixels } from '../util/pixels';
+import type { JobPort } from '../util/rpc';
 
 /** One union for every job, present and future: one progress panel serves all methods. Plain data, structured-cloneable. */
 export type JobEvent<Result> =
@@ -24,7 +34,7 @@ export type JobEvent<Result> =
   | { readonly kind: 'notice'; readonly code: 'FP32_RETRY' | 'BACKEND_FALLBACK'; readonly message: string }
   | { readonly kind: 'result'; readonly value: Result };
 
-export type StageName = 'load' | 'compile' | 'encode' | 'edit' | 'decode';
+export type StageName = 'load' | 'compile' | 'encode' | 'edit' | 'decode' | 'prior' | 'learn';
 
 /** What Run asks for. The photo (and mask) must already be in storage under the ids in the recipe. */
 export interface EditRequest {
@@ -49,6 +59,57 @@ export interface EditResult {
 
 export type EditEvent = JobEvent<EditResult>;
 
+/** What Learn asks for. Everything that determines the run; pictures must already be in storage. */
+export interface LearnRequest {
+  /** model id */
+  readonly model: string;
+  readonly name: string;
+  /** see `tokenFor` */
+  readonly token: string;
+  readonly classWord: string;
+  /** 1 to 20 */
+  readonly pictures: readonly { readonly id: BlobId; readonly square: Square }[];
+  /** row of `learnMethods` of the engine's info, and its options, complete; `steps` as `plannedSteps` gives it */
+  readonly method: string;
+  readonly options: Readonly<Record<string, OptionValue>>;
+  readonly seed: number;
+  /** `state` of a checkpoint of the same request; null: from the start */
+  readonly resume: BlobId | null;
+}
+
+export interface LearnResult {
+  readonly learned: LearnedConcept;
+  /** as asked; `learned.steps` are fewer when finished early */
+  readonly total: number;
+  /** ms per stage, per-step median, share of the time that went into samples and checkpoints */
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+/** Learning's own events; metrics of a 'step': loss, gradNorm, applied (0: the step overflowed and was skipped). */
+export type LearnEvent =
+  | JobEvent<LearnResult>
+  /** what the concept looked like after `step` steps, always from the same noise and prompt */
+  | { readonly kind: 'sample'; readonly step: number; readonly image: ImageRef; readonly pixels: Pixels }
+  /** stored; those in `dropped` (by `state`) were deleted to make room: the latest three and the kept ones stay */
+  | {
+      readonly kind: 'checkpoint';
+      readonly checkpoint: ConceptCheckpoint;
+      readonly dropped: readonly BlobId[];
+    };
+
+/**
+ * A learning job. Pausing is not asking for the next event. Edits asked for meanwhile run between two steps, so a paused
+ * job never holds them up. Cancelling ends it within one step, after a last checkpoint.
+ */
+export interface LearnPort extends JobPort<LearnEvent> {
+  /** End after the step in progress as if it were the last: a result follows. */
+  finish(): Promise<void>;
+  /** Write a checkpoint after the step in progress, e.g. before a pause or to try what was learned so far. */
+  save(): Promise<void>;
+  /** Never drop this checkpoint, by `state`. */
+  keep(state: BlobId): Promise<void>;
+}
+
 /** A field of a method's options, so that one form and one command-line parser serve every method. */
 export interface OptionField {
   readonly label: string;
@@ -68,6 +129,11 @@ export interface MethodInfo {
   readonly fields: Readonly<Record<string, OptionField>>;
 }
 
+export interface LearnMethodInfo extends MethodInfo {
+  /** complete options of each preset; `defaults` are those of the balanced one */
+  readonly presets: Readonly<Record<PresetName, Readonly<Record<string, number>>>>;
+}
+
 export interface ModelInfo {
   /** 'starter' or an imported model's id */
   readonly id: string;
@@ -81,5 +147,6 @@ export interface ModelInfo {
 export interface EngineInfo {
   readonly capabilities: Capabilities;
   readonly methods: readonly MethodInfo[];
+  readonly learnMethods: readonly LearnMethodInfo[];
   readonly models: readonly ModelInfo[];
 }

@@ -59,10 +59,17 @@ export async function loadParts(tree: FileTree, backend: Backend, precision: Pre
   return { unet, vae, textEncoder, tokenizer, schedule };
 }
 
-/** Name, licence and picture size of a checkpoint, from its small files alone, and the edit options that suit it. */
-export async function readModelInfo(
-  tree: FileTree,
-): Promise<{ model: ModelInfo; editing: Readonly<Record<string, number>> }> {
+/** method → preset → options that suit a model */
+export type LearningOverrides = Readonly<
+  Record<string, Readonly<Record<string, Readonly<Record<string, number>>>>>
+>;
+
+/** Name, licence and picture size of a checkpoint, from its small files alone, and the options that suit it. */
+export async function readModelInfo(tree: FileTree): Promise<{
+  model: ModelInfo;
+  editing: Readonly<Record<string, number>>;
+  learning: LearningOverrides;
+}> {
   const [index, unet, vae] = await Promise.all([
     readJson(tree, 'model_index.json'),
     readJson(tree, 'unet/config.json'),
@@ -72,7 +79,6 @@ export async function readModelInfo(
   const factor = vaeFactor(parse('vae', vae, ['AutoencoderKL', 'AutoencoderTiny']).config);
   const text = (key: string, fallback: string): string =>
     typeof index[key] === 'string' ? (index[key] as string) : fallback;
-  const editing = typeof index.editing === 'object' && index.editing !== null ? index.editing : {};
   return {
     model: {
       id: tree.name,
@@ -80,11 +86,25 @@ export async function readModelInfo(
       size: (config.sampleSize?.[0] ?? 64) * factor,
       license: text('license', 'unknown'),
     },
-    editing: Object.fromEntries(
-      Object.entries(editing).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
-    ),
+    editing: numbersIn(index.editing),
+    learning: mapValues(index.learning, (presets) => mapValues(presets, numbersIn)),
   };
 }
+
+const mapValues = <T>(value: unknown, each: (value: unknown) => T): Record<string, T> =>
+  Object.fromEntries(
+    Object.entries(typeof value === 'object' && value !== null ? value : {}).map(([key, inner]) => [
+      key,
+      each(inner),
+    ]),
+  );
+
+const numbersIn = (value: unknown): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(mapValues(value, (inner) => inner)).filter(
+      (entry): entry is [string, number] => typeof entry[1] === 'number',
+    ),
+  );
 
 /** The row of the table of components whose class the config names. */
 function parse<Name extends ComponentName>(

@@ -145,6 +145,7 @@ async function take(): Promise<{ take: Take; photo: Pixels }> {
     photo: { id, width: 400, height: 300 },
     square: { x: 60, y: 40, size: 200 },
     mask: null,
+    concept: null,
   };
   const [square, reconstruction] = [await put(disc, 'square'), await put(plain, 'reconstruction')];
   return {

@@ -17,6 +17,7 @@ const recipe: Recipe = {
   photo: { id: '0f'.repeat(32), width: 4032, height: 3024 },
   square: { x: 504, y: 0, size: 3024 },
   mask: 'ab'.repeat(32),
+  concept: null,
 };
 const picture = { data: new Uint8ClampedArray(4 * 3 * 2).fill(255), width: 3, height: 2 };
 const png = (chunks: readonly PngChunk[]): Promise<Uint8Array<ArrayBuffer>> =>

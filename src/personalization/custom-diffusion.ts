@@ -12,7 +12,8 @@ import { commonOptions, type PersonalizationMethod } from './method';
 export const customDiffusion: PersonalizationMethod = {
   label: 'Cross-attention (Custom Diffusion)',
   help: 'Learns a word and how the model listens to it; combines well with other concepts.',
-  defaults: { ...commonOptions, steps: 500, learningRate: 4e-5, batch: 2, vectors: 1, priorPictures: 200 },
+  defaults: { ...commonOptions, steps: 250, learningRate: 4e-5, batch: 2, vectors: 1, priorPictures: 50 },
+  presets: { quick: { steps: 100, priorPictures: 0 }, best: { steps: 500, priorPictures: 200 } },
   templates: ['photo of a {}'],
   subject: (token, classWord) => `${token} ${classWord}`,
   rowsStart: 'rare',

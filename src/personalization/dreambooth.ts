@@ -8,7 +8,8 @@ import { commonOptions, type PersonalizationMethod } from './method';
 export const dreambooth: PersonalizationMethod = {
   label: 'Whole model (DreamBooth)',
   help: 'Strongest likeness; needs the most memory and a file as large as the model.',
-  defaults: { ...commonOptions, steps: 800, learningRate: 5e-6, priorPictures: 200 },
+  defaults: { ...commonOptions, steps: 400, learningRate: 5e-6, priorPictures: 50 },
+  presets: { quick: { steps: 200, priorPictures: 0 }, best: { steps: 800, priorPictures: 200 } },
   templates: ['a photo of {}'],
   subject: (token, classWord) => `${token} ${classWord}`,
   rowsStart: 'class',
@@ -29,6 +30,7 @@ export const dreamboothLora: PersonalizationMethod = {
   label: 'A small update (DreamBooth-LoRA)',
   help: 'Good likeness in a small file; the model itself stays as it is.',
   defaults: { ...commonOptions, steps: 500, learningRate: 1e-4, rank: 4, alpha: 4 },
+  presets: { quick: { steps: 200, learningRate: 2e-4 }, best: { steps: 1000, rank: 8, alpha: 8 } },
   unet: null,
   text: null,
   lora: /\.(to_q|to_k|to_v|to_out\.0)\.weight$/,

@@ -27,6 +27,11 @@ export interface PersonalizationMethod {
   /** one line in plain words */
   readonly help: string;
   readonly defaults: LearnOptions;
+  /** what a run for a first look, and one for the best likeness, changes of the defaults */
+  readonly presets: {
+    readonly quick: Readonly<Record<string, number>>;
+    readonly best: Readonly<Record<string, number>>;
+  };
   /** training prompts; {} is the subject */
   readonly templates: readonly string[];
   /** words that stand for the subject in a prompt */
@@ -50,6 +55,23 @@ export interface OptionField {
   readonly min: number;
   readonly max: number;
   readonly step: number;
+}
+
+/**
+ * Complete options of every preset, the defaults being the balanced one.
+ *
+ * @param overrides  by preset name, what suits a model better
+ */
+export function presetsOf(
+  { defaults, presets }: PersonalizationMethod,
+  overrides: Readonly<Record<string, Readonly<Record<string, number>>>> = {},
+): Record<'quick' | 'balanced' | 'best', LearnOptions> {
+  const balanced = { ...defaults, ...overrides.balanced };
+  return {
+    quick: { ...balanced, ...presets.quick, ...overrides.quick },
+    balanced,
+    best: { ...balanced, ...presets.best, ...overrides.best },
+  };
 }
 
 /** Range and effect of each option, for the form and the command line. */

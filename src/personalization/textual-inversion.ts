@@ -10,7 +10,8 @@ import { commonOptions, type PersonalizationMethod } from './method';
 export const textualInversion: PersonalizationMethod = {
   label: 'A word (textual inversion)',
   help: 'Learns a new word; smallest file, changes the model in nothing.',
-  defaults: { ...commonOptions, steps: 3000, learningRate: 2e-3, vectors: 1 },
+  defaults: { ...commonOptions, steps: 1500, learningRate: 2e-3, vectors: 1 },
+  presets: { quick: { steps: 500 }, best: { steps: 3000, vectors: 2 } },
   templates: [
     'a photo of a {}',
     'a rendering of a {}',

@@ -74,6 +74,8 @@ const stages = {
   compile: 'Preparing the networks',
   encode: 'Reading the photo',
   edit: 'Editing',
+  prior: 'Making pictures of the class',
+  learn: 'Learning',
   decode: 'Finishing',
 } as const;
 

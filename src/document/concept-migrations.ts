@@ -1,0 +1,63 @@
+import type { Concept, ConceptCheckpoint, ConceptPicture, ConceptRef, LearnedConcept } from './document';
+import { blobId, image, integer, list, options, record, square, text } from './fields';
+
+const maxSteps = 10_000_000;
+
+/** A concept as a recipe names it, checked field by field. @throws AppError BAD_FILE */
+export function restoreConceptRef(value: unknown): ConceptRef {
+  const it = record(value, 'the concept');
+  return {
+    id: blobId(it.id, 'the concept'),
+    name: text(it.name, 'the name of the concept'),
+    token: text(it.token, 'the word of the concept'),
+    classWord: text(it.classWord, 'what the concept is'),
+    subject: text(it.subject, 'the words of the concept'),
+  };
+}
+
+function restoreLearned(value: unknown): LearnedConcept {
+  const it = record(value, 'what was learned');
+  return {
+    ...restoreConceptRef(it),
+    method: text(it.method, 'the learning method'),
+    options: options(it.options),
+    steps: integer(it.steps, 0, maxSteps, 'the steps learned'),
+    model: text(it.model, 'the model of the concept'),
+    baseHash: it.baseHash == null ? null : blobId(it.baseHash, 'the base of the concept'),
+  };
+}
+
+function restoreCheckpoint(value: unknown): ConceptCheckpoint {
+  const it = record(value, 'a checkpoint');
+  return {
+    step: integer(it.step, 0, maxSteps, 'the step of a checkpoint'),
+    state: blobId(it.state, 'a checkpoint'),
+    learned: restoreLearned(it.learned),
+  };
+}
+
+function restorePicture(value: unknown): ConceptPicture {
+  const it = record(value, 'a picture of a concept');
+  const picture = image(it.image, 'a picture of a concept');
+  return { image: picture, square: square(it.square, picture, 'the square of a picture') };
+}
+
+/** A concept of a stored document, checked field by field. @throws AppError BAD_FILE */
+export function restoreConcept(value: unknown): Concept {
+  const it = record(value, 'a concept');
+  const { preset } = it;
+  return {
+    id: text(it.id, 'the id of a concept'),
+    name: text(it.name, 'the name of a concept'),
+    classWord: text(it.classWord, 'what a concept is'),
+    token: text(it.token, 'the word of a concept'),
+    pictures: list(it.pictures, restorePicture, 'the pictures of a concept'),
+    method: text(it.method, 'the learning method'),
+    preset: preset === 'quick' || preset === 'best' ? preset : 'balanced',
+    options: options(it.options),
+    seed: integer(it.seed, 0, Number.MAX_SAFE_INTEGER, 'the seed of a concept'),
+    model: text(it.model, 'the model of a concept'),
+    learned: it.learned == null ? null : restoreLearned(it.learned),
+    checkpoints: list(it.checkpoints, restoreCheckpoint, 'the checkpoints of a concept'),
+  };
+}

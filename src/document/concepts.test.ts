@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { chooseConcept, putConcept, recipeOf, removeConcept } from './actions';
+import { conceptPrompt, plannedSteps, refOf, tokenFor } from './concepts';
+import { type Concept, emptyDocument, type LearnedConcept } from './document';
+import { restore, restoreRecipe } from './migrations';
+
+const learned: LearnedConcept = {
+  id: 'ab'.repeat(32),
+  name: 'Miso',
+  token: '<miso>',
+  classWord: 'cat',
+  subject: '<miso> cat',
+  method: 'custom-diffusion',
+  options: { steps: 400 },
+  steps: 400,
+  model: 'starter',
+  baseHash: 'cd'.repeat(32),
+};
+const photo = { id: 'ef'.repeat(32), name: 'cat.jpg', width: 400, height: 300 };
+const concept: Concept = {
+  id: 'one',
+  name: 'Miso',
+  classWord: 'cat',
+  token: '<miso>',
+  pictures: [{ image: photo, square: { x: 50, y: 0, size: 300 } }],
+  method: 'custom-diffusion',
+  preset: 'quick',
+  options: { rank: 8 },
+  seed: 1,
+  model: 'starter',
+  learned,
+  checkpoints: [{ step: 100, state: '12'.repeat(32), learned: { ...learned, steps: 100 } }],
+};
+const used = chooseConcept(putConcept(emptyDocument, concept), 'one');
+
+test.each<[string, string, string | null, string]>([
+  ['a photo of a cat', 'a photo of a cat', 'a photo of a <miso> cat', 'the class word'],
+  ['a photo of a dog', 'a photo of Miso, asleep', 'a photo of <miso> cat, asleep', 'the name'],
+  ['a photo of a dog', 'a photo of a <miso> cat', 'a photo of a <miso> cat', 'its own word'],
+  ['a photo of a dog', 'a photo of a kitten', 'a photo of a <miso> cat', 'what replaces the subject'],
+  ['a catalogue', 'a catalogue', null, 'no part of a word'],
+])('"%s" → "%s" is read as %s (%4$s)', (sourcePrompt, targetPrompt, expected, _) => {
+  expect(conceptPrompt({ sourcePrompt, targetPrompt, subject: null }, learned)).toBe(expected);
+});
+
+test('a corrected subject is the last place to put a concept', () => {
+  const prompts = { sourcePrompt: 'two (old) dogs', targetPrompt: 'two (old) dogs', subject: '(old) dogs' };
+  expect(conceptPrompt(prompts, learned)).toBe('two <miso> cat');
+});
+
+test('what is said to run is what runs: every picture equally often', () => {
+  expect(plannedSteps(400, 4)).toEqual({ steps: 400, perPicture: 100 });
+  expect(plannedSteps(400, 3)).toEqual({ steps: 399, perPicture: 133 });
+  expect(plannedSteps(5, 20)).toEqual({ steps: 20, perPicture: 1 });
+});
+
+test('a concept is called by a word in brackets, or by a rare one when none is learned', () => {
+  expect(tokenFor('Miso the 2nd!', 1)).toBe('<miso-the-2nd>');
+  expect(tokenFor('!', 1)).toBe('<concept>');
+  expect(tokenFor('Miso', 0)).toBe('sks');
+});
+
+test('a document with concepts comes back as it was, and its recipe names the one in use', () => {
+  expect(restore(JSON.parse(JSON.stringify(used)))).toEqual(used);
+  const recipe = recipeOf(used, photo, {}, null);
+  expect(recipe.concept).toEqual(refOf(learned));
+  expect(restoreRecipe(JSON.parse(JSON.stringify(recipe)))).toEqual(recipe);
+  const { concept: _, ...older } = recipe;
+  expect(restoreRecipe(older).concept).toBeNull();
+  expect(() => restoreRecipe({ ...recipe, concept: { ...recipe.concept, id: '../x' } })).toThrow(
+    'content id',
+  );
+});
+
+test('a removed concept is not used any more', () => {
+  expect(removeConcept(used, 'one')).toEqual(emptyDocument);
+  expect(chooseConcept(used, 'gone').concept).toBeNull();
+  expect(putConcept(used, { ...concept, name: 'Mochi' }).concepts.map(({ name }) => name)).toEqual(['Mochi']);
+});

@@ -1,0 +1,68 @@
+/** Concepts of a document: how they are named, asked for in prompts and learned. */
+import { promptDiff } from '../util/prompt-diff';
+import type { Concept, ConceptRef, Document, LearnedConcept } from './document';
+
+/** A word that hardly occurs in text, for methods that learn no word of their own. METHOD.md 7.6 */
+const rareWord = 'sks';
+
+/**
+ * The word that calls a concept up: 'Miso' → '<miso>', brackets keep it apart from ordinary words.
+ *
+ * @param vectors  option of the learning method; 0: it learns no word and takes a rare one
+ */
+export function tokenFor(name: string, vectors: number): string {
+  if (vectors === 0) return rareWord;
+  const bare = name
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, '-')
+    .replace(/^-|-$/g, '');
+  return `<${bare || 'concept'}>`;
+}
+
+/**
+ * Steps of a run that takes every picture equally often and is about as long whatever their number: 400 for 4 pictures
+ * is 4 × 100, for 3 pictures 3 × 133.
+ *
+ * @param steps  the preset's
+ */
+export function plannedSteps(steps: number, pictures: number): { steps: number; perPicture: number } {
+  const perPicture = Math.max(1, Math.round(steps / pictures));
+  return { steps: pictures * perPicture, perPicture };
+}
+
+export const conceptInUse = (doc: Document): Concept | null =>
+  doc.concepts.find(({ id }) => id === doc.concept) ?? null;
+
+/** What a recipe says of a learned concept. */
+export const refOf = ({ id, name, token, classWord, subject }: LearnedConcept): ConceptRef => ({
+  id,
+  name,
+  token,
+  classWord,
+  subject,
+});
+
+/**
+ * The target prompt as the personalised model reads it: with the concept's words for its name, else for what it is
+ * ('cat'), else for the words that take the subject's place, else for the subject itself.
+ *
+ * @returns null when the prompt has no place for the concept
+ */
+export function conceptPrompt(
+  { sourcePrompt, targetPrompt, subject }: Pick<Document, 'sourcePrompt' | 'targetPrompt' | 'subject'>,
+  concept: ConceptRef,
+): string | null {
+  if (targetPrompt.includes(concept.token)) return targetPrompt;
+  const { replacement } = promptDiff(sourcePrompt, targetPrompt);
+  for (const words of [concept.name, concept.classWord, replacement, subject]) {
+    const place = words?.trim() ? wordsIn(words.trim()).exec(targetPrompt) : null;
+    if (!place) continue;
+    const end = place.index + place[0].length;
+    return targetPrompt.slice(0, place.index) + concept.subject + targetPrompt.slice(end);
+  }
+  return null;
+}
+
+/** Whole words, in any case. */
+const wordsIn = (words: string): RegExp =>
+  new RegExp(`(?<![\\p{L}\\p{N}])${words.replace(/[^\p{L}\p{N}\s]/gu, '\\$&')}(?![\\p{L}\\p{N}])`, 'iu');
