@@ -1,4 +1,4 @@
-"""Draw the demo photos of public/demo from held-out scenes and write their JSON.
+"""Draw the demo photos of public/demo from held-out scenes, and reference pictures of one held-out figure.
 
 Example: python make_demo.py --out ../../public/demo
 """
@@ -19,6 +19,10 @@ DEMOS = [
     ("duck-on-beach", 4411, "duck", "beach", "cat"),
     ("mug-in-garden", 4425, "mug", "flower garden", "teapot"),
 ]
+# One figure to learn: an identity that never occurs in training, in four places, poses and lights.
+CONCEPT = {"name": "Miso", "classWord": "cat", "identity": 6046}
+REFERENCES = [("beach", 7001), ("red sofa", 7002), ("grass", 7003), ("checkered floor", 7004)]
+REFERENCE_SIDE = 256
 
 
 def entry(name: str, seed: int, cls: str, place: str, target: str) -> dict:
@@ -29,6 +33,18 @@ def entry(name: str, seed: int, cls: str, place: str, target: str) -> dict:
         "sourcePrompt": caption(spec), "targetPrompt": caption(scene.with_class(spec, target)),
         "seed": 0, "scene": spec,
     }
+
+
+def concept(out: Path) -> dict:
+    """Draw the reference pictures; what a page needs to offer them."""
+    assert scene.reserved(CONCEPT["identity"])
+    names = []
+    for number, (place, seed) in enumerate(REFERENCES, 1):
+        spec = scene.sample(seed, held_out=True, cls=CONCEPT["classWord"], place=place, identity_id=CONCEPT["identity"])
+        image, _ = picture.picture(spec, REFERENCE_SIDE, REFERENCE_SIDE)
+        names.append(f"{CONCEPT['name'].lower()}-{number}.jpg")
+        Image.fromarray(image).save(out / names[-1], quality=92, subsampling=0)
+    return {"name": CONCEPT["name"], "classWord": CONCEPT["classWord"], "pictures": names}
 
 
 def main() -> None:
@@ -42,6 +58,7 @@ def main() -> None:
         Image.fromarray(image).save(args.out / e["photo"], quality=90, subsampling=0)
     (args.out / "demo.json").write_text(json.dumps(entries[0], indent=2) + "\n")
     (args.out / "more.json").write_text(json.dumps(entries[1:], indent=2) + "\n")
+    (args.out / "concept.json").write_text(json.dumps(concept(args.out), indent=2) + "\n")
 
 
 if __name__ == "__main__":
