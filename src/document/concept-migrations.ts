@@ -1,5 +1,5 @@
 import type { Concept, ConceptCheckpoint, ConceptPicture, ConceptRef, LearnedConcept } from './document';
-import { blobId, image, integer, list, options, record, square, text } from './fields';
+import { blobId, image, integer, list, maxSide, options, record, square, text } from './fields';
 
 const maxSteps = 10_000_000;
 
@@ -15,6 +15,12 @@ export function restoreConceptRef(value: unknown): ConceptRef {
   };
 }
 
+function restoreSquareOf(value: unknown): LearnedConcept['pictures'][number] {
+  const it = record(value, 'a picture learned from');
+  const anySize = { width: maxSide, height: maxSide };
+  return { id: blobId(it.id, 'a picture'), square: square(it.square, anySize, 'the square of a picture') };
+}
+
 function restoreLearned(value: unknown): LearnedConcept {
   const it = record(value, 'what was learned');
   return {
@@ -22,6 +28,8 @@ function restoreLearned(value: unknown): LearnedConcept {
     method: text(it.method, 'the learning method'),
     options: options(it.options),
     steps: integer(it.steps, 0, maxSteps, 'the steps learned'),
+    pictures: list(it.pictures, restoreSquareOf, 'the pictures learned from'),
+    seed: integer(it.seed ?? 0, 0, Number.MAX_SAFE_INTEGER, 'the seed of a concept'),
     model: text(it.model, 'the model of the concept'),
     baseHash: it.baseHash == null ? null : blobId(it.baseHash, 'the base of the concept'),
   };

@@ -13,6 +13,8 @@ const learned: LearnedConcept = {
   method: 'custom-diffusion',
   options: { steps: 400 },
   steps: 400,
+  pictures: [{ id: 'ef'.repeat(32), square: { x: 50, y: 0, size: 300 } }],
+  seed: 1,
   model: 'starter',
   baseHash: 'cd'.repeat(32),
 };

@@ -47,8 +47,11 @@ export interface LearnedConcept extends ConceptRef {
   readonly method: string;
   /** complete options it was learned with; empty where a file does not tell */
   readonly options: Readonly<Record<string, OptionValue>>;
-  /** steps done; 0 where a file does not tell */
+  /** steps done; 0 where a file does not tell. Asked for: `options.steps` */
   readonly steps: number;
+  /** what it was learned from; none for imported files */
+  readonly pictures: readonly { readonly id: BlobId; readonly square: Square }[];
+  readonly seed: number;
   /** the base it belongs to: model id, and hash where known */
   readonly model: string;
   readonly baseHash: string | null;
