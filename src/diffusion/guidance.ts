@@ -1,4 +1,5 @@
 import { axpby, type NdArray, rows, stack } from '../util/nd-array';
+import type { Denoiser } from './denoiser';
 import { levelAt, predictions, type Schedule } from './schedule';
 
 /** A denoising network: latents [B,C,h,w], one timestep for all, text states [B,L,D] → output [B,C,h,w]. */
@@ -23,6 +24,16 @@ export function noisePredictor(network: Network, schedule: Schedule): PredictNoi
   };
   return Object.assign(predict, { batched: network.batched ?? false });
 }
+
+/** ε̂ of a denoiser, nothing else of it watched. */
+export const denoiserNoise = (denoiser: Denoiser, schedule: Schedule): PredictNoise =>
+  noisePredictor(
+    Object.assign(
+      async (x: NdArray, t: number, context: NdArray) => (await denoiser.predict(x, t, context)).output,
+      { batched: denoiser.maxBatch >= 2 },
+    ),
+    schedule,
+  );
 
 /**
  * Classifier-free guidance: ε̂ = ε̂(∅) + w·(ε̂(y) − ε̂(∅)). One pass when w = 1; else a batch of two where the network

@@ -6,8 +6,9 @@ import { AppError } from '../util/errors';
 import type { NdArray } from '../util/nd-array';
 import { createAutoencoder } from './autoencoder';
 import { createDenoiser, type DenoiserOptions, type Prediction } from './denoiser';
-import { noisePredictor, type PredictNoise } from './guidance';
+import { denoiserNoise, noisePredictor, type PredictNoise } from './guidance';
 import { LatentRgb } from './latent-rgb';
+import { type Changes, createPersonaliser, wordsOf } from './personalise';
 import type { Schedule } from './schedule';
 import { createTextEncoder } from './text-encoder';
 import type { Tokenizer } from './tokenizer';
@@ -49,8 +50,16 @@ export interface DiffusionModel {
   readonly predictNoise: PredictNoise;
   /** ε̂ that also watches where a phrase of the prompt is attended to; null when the prompt does not contain it */
   watch(prompt: string, phrase: string): WatchedPredictor | null;
+  /**
+   * The model with a concept on top, until the next call: what the concept changes is written over what the one before
+   * changed, nothing is loaded or compiled again. This model itself stays as it is.
+   */
+  personalise(changes: Changes): Promise<PersonalModel>;
   dispose(): Promise<void>;
 }
+
+/** What a concept gives a model of its own. */
+export type PersonalModel = Pick<DiffusionModel, 'embed' | 'predictNoise'>;
 
 export interface WatchedPredictor {
   readonly predictNoise: PredictNoise;
@@ -84,6 +93,7 @@ export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']
     tokenizer,
     parts.textEncoder.learned,
   );
+  const personaliser = createPersonaliser(parts, { height, width, tokens, limits });
 
   const predictor = (tokenWeights: Float32Array | null, watch: (p: Prediction) => void): PredictNoise =>
     noisePredictor(
@@ -131,8 +141,13 @@ export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']
         },
       };
     },
+    async personalise(changes) {
+      const own = await personaliser.apply(changes);
+      const { embed } = own.text ?? text.with(wordsOf(parts, changes.tokens));
+      return { embed, predictNoise: denoiserNoise(own.unet ?? denoiser, schedule) };
+    },
     async dispose() {
-      for (const part of [denoiser, autoencoder, text]) await part.dispose();
+      for (const part of [personaliser, denoiser, autoencoder, text]) await part.dispose();
       for (const { weights } of [unet, vae, parts.textEncoder]) weights.dispose();
     },
   };

@@ -13,10 +13,17 @@ import type { Tokenizer } from './tokenizer';
 export interface TextEncoder {
   /** [1,L,D]; words beyond the model's length are dropped (`tokenizer.encode(…).truncated` tells) */
   embed(prompt: string): Promise<NdArray>;
+  /** The same network, reading other words; disposed of with this one. */
+  with(words: Words): Pick<TextEncoder, 'embed'>;
   dispose(): Promise<void>;
 }
 
-/** @param learned  rows [n,D] of the tokenizer's placeholders, which have the ids after its vocabulary */
+/** A tokenizer, and rows [n,D] of its placeholders, which have the ids after its vocabulary. */
+export interface Words {
+  readonly tokenizer: Tokenizer;
+  readonly learned?: NdArray;
+}
+
 export function createTextEncoder(
   config: ClipTextConfig,
   weights: WeightStore,
@@ -31,17 +38,22 @@ export function createTextEncoder(
       dtype: weights.dtype,
     });
     const program = await compile(g, { states: lastHiddenState }, weights, { label: 'text encoder' });
-    return { program, row: tokenRows(await weights.read(TOKEN_TABLE), tokenizer.vocabSize, learned) };
+    return { program, table: await weights.read(TOKEN_TABLE) };
   });
-  return {
+  const reader = (words: Words): Pick<TextEncoder, 'embed'> => ({
     async embed(prompt) {
-      const { program, row } = await start('program');
-      const { ids } = tokenizer.encode(prompt);
+      const { program, table } = await start('program');
+      const row = tokenRows(table, words.tokenizer.vocabSize, words.learned);
+      const { ids } = words.tokenizer.encode(prompt);
       const { states } = await program.run({
         embeddings: stack(ids.map(row), [1, ids.length, config.width]),
       });
       return states!;
     },
+  });
+  return {
+    ...reader({ tokenizer, ...(learned && { learned }) }),
+    with: reader,
     async dispose() {
       await (await start('program')).program.dispose();
     },

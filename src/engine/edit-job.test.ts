@@ -45,6 +45,7 @@ function model(
     latentRgb: new LatentRgb(3),
     encode: async (picture) => average(picture),
     decode: async (latent) => spread(latent),
+    personalise: () => Promise.reject(new Error('unused')),
     embed: async (prompt) => ({ data: Float32Array.of(prompt.length), shape: [1, 1, 1] }),
     predictNoise: async (x, _, context) => predict(x, context),
     watch: () => null,

@@ -1,5 +1,6 @@
 import type { ModelParts } from '../diffusion/model';
-import type { WeightSource, WeightStore } from '../runtime/weights';
+import { type Changes, type WeightMap, wordsOf } from '../diffusion/personalise';
+import type { WeightStore } from '../runtime/weights';
 import { AppError } from '../util/errors';
 import type { NdArray } from '../util/nd-array';
 import { factorNames, mergeLora } from './lora';
@@ -26,62 +27,76 @@ export interface Concept {
 }
 
 /**
+ * What a concept changes in a base: `DiffusionModel.personalise` takes it.
+ *
+ * @throws AppError UNSUPPORTED_MODEL when the concept belongs to another base
+ */
+export function changesOf({ unet, textEncoder }: Base, concept: Concept): Changes {
+  const { rows, token } = concept;
+  const { width } = textEncoder.config;
+  if (rows && rows.shape[1] !== width) {
+    throw otherBase(`its word has ${rows.shape[1]} values, this model's have ${width}`);
+  }
+  return {
+    tokens: rows ? [{ token, vectors: rows }] : [],
+    unet: new Map([...replaced(unet.weights, concept.unet), ...updated(unet.weights, concept.lora)]),
+    textEncoder: replaced(textEncoder.weights, concept.text),
+  };
+}
+
+type Base = Pick<ModelParts, 'unet' | 'textEncoder'>;
+
+/**
  * The base model with a concept applied. Everything the concept does not change is the base's own, so this takes
- * milliseconds; updates are merged when a weight is first used.
+ * milliseconds; changes are made when a weight is first used.
  *
  * @throws AppError UNSUPPORTED_MODEL when the concept belongs to another base
  */
 export function applyConcept(base: ModelParts, concept: Concept): ModelParts {
-  const { rows, token } = concept;
-  if (rows && rows.shape[1] !== base.textEncoder.config.width) {
-    throw otherBase(
-      `its word has ${rows.shape[1]} values, this model's have ${base.textEncoder.config.width}`,
-    );
-  }
+  const { tokens, unet, textEncoder } = changesOf(base, concept);
+  const { tokenizer, learned } = wordsOf(base, tokens);
   return {
     ...base,
-    unet: {
-      ...base.unet,
-      weights: overlaid(base.unet.weights, unetDelta(base.unet.weights, concept), token),
-    },
+    unet: { ...base.unet, weights: overlaid(base.unet.weights, unet, concept.token) },
     textEncoder: {
       ...base.textEncoder,
-      weights: overlaid(base.textEncoder.weights, replacement(concept.text), token),
-      ...(rows && { learned: rows }),
+      weights: overlaid(base.textEncoder.weights, textEncoder, concept.token),
+      ...(learned && { learned }),
     },
-    tokenizer: rows ? base.tokenizer.withPlaceholders([{ token, vectors: rows.shape[0]! }]) : base.tokenizer,
+    tokenizer,
   };
+}
+
+function overlaid(weights: WeightStore, changes: WeightMap, label: string): WeightStore {
+  if (changes.size === 0) return weights;
+  const delta = {
+    shapes: new Map([...changes.keys()].map((name) => [name, weights.shape(name)])),
+    load: async (name: string) => changes.get(name)!(await weights.read(name)),
+  };
+  return weights.overlay(delta, `${weights.label} with ${label}`);
 }
 
 const otherBase = (why: string): AppError =>
   new AppError('UNSUPPORTED_MODEL', `this concept was learned on another model: ${why}`);
 
-function overlaid(weights: WeightStore, delta: WeightSource, label: string): WeightStore {
-  if (delta.shapes.size === 0) return weights;
-  const unknown = [...delta.shapes].find(
-    ([name, shape]) => !weights.has(name) || weights.shape(name).join() !== shape.join(),
-  );
-  if (unknown) throw otherBase(`it changes ${unknown[0]} [${unknown[1]}]`);
-  return weights.overlay(delta, `${weights.label} with ${label}`);
+function replaced(base: WeightStore, weights: ReadonlyMap<string, NdArray>): WeightMap {
+  for (const [name, { shape }] of weights) {
+    if (!base.has(name) || base.shape(name).join() !== shape.join())
+      throw otherBase(`it changes ${name} [${shape}]`);
+  }
+  return new Map([...weights].map(([name, value]) => [name, () => value]));
 }
 
-const replacement = (weights: ReadonlyMap<string, NdArray>): WeightSource => ({
-  shapes: new Map([...weights].map(([name, { shape }]) => [name, shape])),
-  load: async (name) => weights.get(name)!,
-});
-
-function unetDelta(base: WeightStore, { unet, lora }: Concept): WeightSource {
-  if (!lora) return replacement(unet);
+function updated(base: WeightStore, lora: Concept['lora']): WeightMap {
+  if (!lora) return new Map();
   const { factors, alpha, rank } = lora;
-  const paths = [...factors.keys()].filter((name) => name.endsWith('.lora_A.weight'));
-  const names = paths.map((name) => name.replace(/\.lora_A\.weight$/, '.weight'));
-  const missing = names.find((name) => !base.has(name));
-  if (missing) throw otherBase(`it changes ${missing}`);
-  return {
-    shapes: new Map(names.map((name) => [name, base.shape(name)])),
-    async load(name) {
-      const [a, b] = factorNames(name).map((factor) => factors.get(factor)!);
-      return mergeLora(await base.read(name), a!, b!, alpha / rank);
-    },
-  };
+  return new Map(
+    [...factors].flatMap(([factor, a]) => {
+      if (!factor.endsWith('.lora_A.weight')) return [];
+      const name = factor.replace(/\.lora_A\.weight$/, '.weight');
+      if (!base.has(name)) throw otherBase(`it changes ${name}`);
+      const b = factors.get(factorNames(name)[1])!;
+      return [[name, (weight: NdArray) => mergeLora(weight, a, b, alpha / rank)] as const];
+    }),
+  );
 }

@@ -12,6 +12,7 @@ export async function encodeInstances(
   base: ModelParts,
   request: LearnRequest,
   resize: Resize,
+  signal?: AbortSignal,
 ): Promise<Example[]> {
   const { method: name, pictures, token, classWord, seed } = request;
   const method = personalizationMethods[name]!;
@@ -27,6 +28,7 @@ export async function encodeInstances(
     for (const [i, picture] of pictures.entries()) {
       const views = await viewsOf(picture, method.augmentation, { resize, factor, seed: seed + i });
       for (const { picture: view, prefix, mask } of views) {
+        signal?.throwIfAborted();
         examples.push({
           latent: await autoencoder.posterior(view),
           prompts: method.templates.map((template) => prefix + template.replace('{}', subject)),

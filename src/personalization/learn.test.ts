@@ -12,6 +12,7 @@ import { type LearnEvent, type LearnHost, learn } from './learn';
 import { factorNames, mergeLora } from './lora';
 import type { LearnOptions } from './method';
 import { personalizationMethods } from './methods';
+import { conceptOf } from './plan';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 2 });
 const base = tinyModel(backend);
@@ -55,7 +56,7 @@ async function run(method: string, options: Record<string, number> = {}, host: P
   const job = learn(base, request(method, options), { resize, limits: {}, ...host });
   for (;;) {
     const next = await job.next();
-    if (next.done) return { events, concept: next.value };
+    if (next.done) return { events, concept: conceptOf(request(method, options), next.value.state) };
     events.push(next.value);
   }
 }

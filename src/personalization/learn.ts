@@ -9,12 +9,11 @@ import { type Checkpoint, type LoopEvent, trainingLoop } from '../training/loop'
 import { compileStep } from '../training/step';
 import { trainingParams, trainingStore } from '../training/trainable';
 import type { Resize } from './augment';
-import type { Concept } from './concept';
 import { frozenText, trainedText } from './conditioning';
 import { configHash } from './config-hash';
 import { encodeInstances } from './instances';
 import { withLora } from './lora';
-import { conceptOf, firstTokenDetached, type LearnRequest, plan } from './plan';
+import { firstTokenDetached, type LearnRequest, plan } from './plan';
 import { priorExamples } from './prior';
 
 export interface LearnHost {
@@ -25,6 +24,8 @@ export interface LearnHost {
   readonly sampleEvery?: number;
   readonly resume?: Checkpoint;
   readonly finish?: AbortSignal;
+  /** cancels: looked at before every network call but those of a step, which is one */
+  readonly signal?: AbortSignal;
   /** network steps per class picture; default as the reference's */
   readonly priorSteps?: number;
   /** compute values again instead of keeping them, and attention this many query rows at a time */
@@ -38,9 +39,7 @@ export type LearnEvent =
       readonly name: 'encode' | 'prior' | 'compile' | 'learn';
       readonly fraction?: number;
     }
-  | Exclude<LoopEvent, { kind: 'sample' }>
-  /** a good moment to look: `concept` is what has been learned so far */
-  | { readonly kind: 'sample'; readonly index: number; readonly concept: () => Promise<Concept> };
+  | LoopEvent;
 
 /** Largest norm of all gradients together, as diffusers' training scripts. */
 const MAX_GRAD_NORM = 1;
@@ -48,18 +47,19 @@ const MAX_GRAD_NORM = 1;
 const HALF_LOSS_SCALE = 2 ** 12;
 
 /**
+ * @returns  where the run ended; `conceptOf` says what that state has learned
  * @throws AppError BAD_REQUEST for a request that cannot run; UNSUPPORTED_MODEL; TOO_BIG; NUMERIC; OUT_OF_MEMORY
  */
 export async function* learn(
   base: ModelParts,
   request: LearnRequest,
   host: LearnHost,
-): AsyncGenerator<LearnEvent, Concept> {
+): AsyncGenerator<LearnEvent, Checkpoint> {
   const { method, options, trainables, tokenizer } = plan(base, request);
   const hash = await configHash(base, request);
 
   yield { kind: 'stage', name: 'encode' };
-  const instances = await encodeInstances(base, request, host.resize);
+  const instances = await encodeInstances(base, request, host.resize, host.signal);
   const { latent } = instances[0]!;
   const priors: Example[] = [];
   if (options.priorPictures > 0) {
@@ -69,6 +69,7 @@ export async function* learn(
       seed: request.seed,
       latentShape: latent.mean.shape,
       limits: host.limits,
+      signal: host.signal,
       ...(host.priorSteps && { steps: host.priorSteps }),
     });
     for await (const example of made) {
@@ -139,9 +140,8 @@ export async function* learn(
     });
     for (;;) {
       const next = await loop.next();
-      if (next.done) return conceptOf(request, next.value.state);
-      if (next.value.kind !== 'sample') yield next.value;
-      else yield { ...next.value, concept: async () => conceptOf(request, await trainer.state()) };
+      if (next.done) return next.value;
+      yield next.value;
     }
   } finally {
     await trainer.dispose();

@@ -1,6 +1,6 @@
 /** Pictures of the class, made by the model itself, that keep the class's meaning while the concept is learned. */
 import { createDenoiser, type DenoiserOptions } from '../diffusion/denoiser';
-import { guided, noisePredictor } from '../diffusion/guidance';
+import { denoiserNoise, guided } from '../diffusion/guidance';
 import type { ModelParts } from '../diffusion/model';
 import { samplers } from '../diffusion/samplers';
 import { createTextEncoder } from '../diffusion/text-encoder';
@@ -22,6 +22,8 @@ export interface PriorOptions {
   /** default 50 and 6 */
   readonly steps?: number;
   readonly guidanceScale?: number;
+  /** looked at before every network call */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -29,20 +31,22 @@ export interface PriorOptions {
  * pictures and encodes those again, which costs two passes of the autoencoder and adds its error.
  */
 export async function* priorExamples(base: ModelParts, options: PriorOptions): AsyncGenerator<Example> {
-  const { classPrompt, count, seed, latentShape, limits, steps = STEPS, guidanceScale = GUIDANCE } = options;
+  const { classPrompt, count, seed, latentShape, limits, signal } = options;
+  const { steps = STEPS, guidanceScale = GUIDANCE } = options;
   const { unet, textEncoder, tokenizer, schedule } = base;
   const [height, width] = latentShape.slice(2) as [number, number];
   const tokens = tokenizer.modelMaxLength;
   const denoiser = createDenoiser(unet.config, unet.weights, { height, width, tokens, limits });
   const text = createTextEncoder(textEncoder.config, textEncoder.weights, tokenizer);
-  const network = async (x: NdArray, t: number, context: NdArray) =>
-    (await denoiser.predict(x, t, context)).output;
-  const predict = noisePredictor(Object.assign(network, { batched: denoiser.maxBatch >= 2 }), schedule);
+  const predict = denoiserNoise(denoiser, schedule);
   try {
     const [empty, conditional] = [await text.embed(''), await text.embed(classPrompt)];
     for (let i = 0; i < count; i++) {
       const noise = ndArray(createTorchRng(seed + i).randn(sizeOf(latentShape)), latentShape);
-      const denoise = (x: NdArray, t: number) => guided(predict, x, t, empty, conditional, guidanceScale);
+      const denoise = (x: NdArray, t: number) => {
+        signal?.throwIfAborted();
+        return guided(predict, x, t, empty, conditional, guidanceScale);
+      };
       let mean = noise;
       for await (const { x } of samplers.ddim(denoise, noise, schedule, { steps, predictionType: 'epsilon' }))
         mean = x;

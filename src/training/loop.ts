@@ -36,7 +36,8 @@ export type LoopEvent =
     }
   /** to be kept under a name of its own: older checkpoints are never overwritten */
   | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint }
-  | { readonly kind: 'sample'; readonly index: number };
+  /** a good moment to look at the state, or to keep it: after `index` steps */
+  | { readonly kind: 'sample'; readonly index: number; readonly checkpoint: () => Promise<Checkpoint> };
 
 /** Steps in a row that may overflow before the run is given up. */
 const MAX_SKIPPED = 20;
@@ -76,7 +77,10 @@ export async function* trainingLoop(
     if (skipped > MAX_SKIPPED)
       throw new AppError('NUMERIC', `gradients overflowed ${skipped} times in a row`);
     yield { kind: 'step', index: step++, total: steps, ...result };
-    if (sampleEvery > 0 && step % sampleEvery === 0) yield { kind: 'sample', index: step };
+    if (sampleEvery > 0 && step % sampleEvery === 0) {
+      const index = step;
+      yield { kind: 'sample', index, checkpoint: () => checkpoint(index) };
+    }
     if (checkpointEvery > 0 && step % checkpointEvery === 0 && step < steps) {
       yield { kind: 'checkpoint', checkpoint: await checkpoint(step) };
     }
