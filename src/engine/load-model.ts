@@ -3,6 +3,7 @@ import { createSchedule } from '../diffusion/schedule';
 import { parseSchedulerConfig } from '../diffusion/scheduler-config';
 import { createTokenizer, tokenizerSettings } from '../diffusion/tokenizer';
 import { openSafetensors, openSharded, type SafetensorsFile } from '../formats/safetensors';
+import { CLIP_NORMALISATION, createImageEncoder, type ImageEncoder } from '../metrics/clip-image';
 import { COMPONENTS, type ComponentName, type ConfigOf } from '../models/components';
 import { vaeFactor } from '../models/vae-config';
 import { checkWeights } from '../models/weights';
@@ -10,6 +11,7 @@ import type { Backend } from '../runtime/backend';
 import { type WeightSource, WeightStore } from '../runtime/weights';
 import type { FileTree } from '../util/byte-source';
 import { AppError } from '../util/errors';
+import type { NdArray } from '../util/nd-array';
 import type { ModelInfo } from './events';
 
 export type Precision = 'best' | 'float32';
@@ -34,20 +36,8 @@ export const loadModel = async (
 export async function loadParts(tree: FileTree, backend: Backend, precision: Precision): Promise<ModelParts> {
   const half = precision === 'best' && (backend.device?.gpu.features.has('shader-f16') ?? false);
   const dtype = half ? 'float16' : 'float32';
-  const open = async <Name extends ComponentName>(folder: string, classes: readonly Name[]) => {
-    const json = await readJson(tree, `${folder}/config.json`);
-    const { row, config } = parse(folder, json, classes);
-    const file = await openWeights(tree, folder);
-    const expected = row.weights(config);
-    const { keys } = checkWeights(expected, file.tensors, row.canonical);
-    const source: WeightSource = {
-      shapes: expected,
-      load: async (name) => ({ ...(await file.readFloat32(keys.get(name)!)), shape: expected.get(name)! }),
-    };
-    // SD's autoencoder overflows in half precision unless its config says otherwise
-    const store = 'forceUpcast' in config && config.forceUpcast ? 'float32' : dtype;
-    return { config, weights: new WeightStore(backend, source, { label: folder, dtype: store }) };
-  };
+  const open = <Name extends ComponentName>(folder: string, classes: readonly Name[]) =>
+    openComponent(tree, backend, dtype, folder, classes);
   const [unet, vae, textEncoder, tokenizer, scheduler] = await Promise.all([
     open('unet', ['UNet2DConditionModel']),
     open('vae', ['AutoencoderKL', 'AutoencoderTiny']),
@@ -58,6 +48,71 @@ export async function loadParts(tree: FileTree, backend: Backend, precision: Pre
   const schedule = createSchedule(parseSchedulerConfig(scheduler));
   return { unet, vae, textEncoder, tokenizer, schedule };
 }
+
+async function openComponent<Name extends ComponentName>(
+  tree: FileTree,
+  backend: Backend,
+  dtype: 'float32' | 'float16',
+  folder: string,
+  classes: readonly Name[],
+  towerOf: (json: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>> = (json) => json,
+) {
+  const json = towerOf(await readJson(tree, path(folder, 'config.json')));
+  const { row, config } = parse(folder, json, classes);
+  const file = await openWeights(tree, folder);
+  const expected = row.weights(config);
+  const { keys } = checkWeights(expected, file.tensors, row.canonical);
+  const source: WeightSource = {
+    shapes: expected,
+    load: async (name) => ({ ...(await file.readFloat32(keys.get(name)!)), shape: expected.get(name)! }),
+  };
+  // SD's autoencoder overflows in half precision unless its config says otherwise
+  const store = 'forceUpcast' in config && config.forceUpcast ? 'float32' : dtype;
+  return {
+    config,
+    weights: new WeightStore(backend, source, { label: folder || tree.name, dtype: store }),
+    file,
+  };
+}
+
+/**
+ * A CLIP vision tower in a folder of the tree, alone or in a whole CLIPModel (as ViT-B/32 and L/14 are published), with
+ * the text projection where the file has one.
+ *
+ * @throws AppError as `loadParts`
+ */
+export async function loadImageEncoder(
+  tree: FileTree,
+  backend: Backend,
+  folder = 'image_encoder',
+): Promise<{ readonly encoder: ImageEncoder; readonly textProjection: NdArray | null }> {
+  const { config, weights, file } = await openComponent(
+    tree,
+    backend,
+    'float32',
+    folder,
+    ['CLIPVisionModelWithProjection'],
+    ({ vision_config: tower, ...json }) =>
+      typeof tower === 'object' && tower !== null
+        ? { projection_dim: json.projection_dim ?? 512, ...tower, architectures: [] }
+        : json,
+  );
+  const { image_mean: mean, image_std: std } = await readJson(
+    tree,
+    path(folder, 'preprocessor_config.json'),
+    {},
+  );
+  const numbers = (value: unknown): value is number[] =>
+    Array.isArray(value) && value.length === config.channels && value.every(Number.isFinite);
+  const normalisation = numbers(mean) && numbers(std) ? { mean, std } : CLIP_NORMALISATION;
+  const name = 'text_projection.weight';
+  return {
+    encoder: createImageEncoder(config, weights, normalisation),
+    textProjection: file.tensors.has(name) ? await file.readFloat32(name) : null,
+  };
+}
+
+const path = (folder: string, name: string): string => (folder ? `${folder}/${name}` : name);
 
 /** method → preset → options that suit a model */
 export type LearningOverrides = Readonly<
@@ -143,9 +198,9 @@ const STEMS = ['diffusion_pytorch_model.fp16', 'diffusion_pytorch_model', 'model
 
 async function openWeights(tree: FileTree, folder: string): Promise<SafetensorsFile> {
   for (const stem of STEMS) {
-    const file = await tree.open(`${folder}/${stem}.safetensors`);
+    const file = await tree.open(path(folder, `${stem}.safetensors`));
     if (file) return openSafetensors(file);
-    const index = `${folder}/${stem}.safetensors.index.json`;
+    const index = path(folder, `${stem}.safetensors.index.json`);
     if (await tree.open(index)) return openSharded(tree, index);
   }
   throw new AppError('UNSUPPORTED_MODEL', `${tree.name} has no safetensors weights in ${folder}/`, {
