@@ -1,16 +1,15 @@
 import { timestepEmbedding } from '../models/embeddings';
-import { fromInputs, type Tap } from '../models/params';
-import { type UNetInputs, unet, unetInputs } from '../models/unet';
+import { fromInputs } from '../models/params';
+import { unet, unetInputs } from '../models/unet';
 import type { UNetConfig } from '../models/unet-config';
 import { Graph, type Value } from '../onnx/graph';
-import { concat, reshape } from '../onnx/movement';
-import * as op from '../onnx/ops';
 import { checkFits, estimateRun, type RunEstimate } from '../runtime/memory';
 import { compile, type Program } from '../runtime/session';
 import type { WeightStore } from '../runtime/weights';
 import { memoizePromise } from '../util/async';
 import { AppError } from '../util/errors';
-import { type NdArray, rows, stack } from '../util/nd-array';
+import { type NdArray, rows, stack, zeros } from '../util/nd-array';
+import { type AttentionSite, meanMaps, subjectSites, type UNetPart, watchAttention } from './attention-maps';
 
 export interface DenoiserOptions {
   /** latent side [h,w] and prompt tokens L, static in the graph */
@@ -24,8 +23,15 @@ export interface DenoiserOptions {
 export interface Prediction {
   /** network output [B,C,h,w]: noise, v or sample, by the schedule's prediction type */
   readonly output: NdArray;
-  /** attention mass that each place gives to the weighted tokens [B,1,h',w'], in [0,1] */
+  /** attention mass that each place gives to each weighting of tokens [B,K,h',w'], in [0,1] */
   readonly attention: NdArray;
+}
+
+/** Mean attention over heads and over all sites of one size in one part of the UNet. */
+export interface PartAttention {
+  readonly part: UNetPart;
+  /** mass that each place gives to each token [B,L,h',w'], in [0,1]; sums to 1 over L */
+  readonly maps: NdArray;
 }
 
 /** A UNet that can be run: static-shape programs per batch size over one store of weights. */
@@ -36,9 +42,11 @@ export interface Denoiser {
    * @param x             noisy latents [B,C,h,w]
    * @param t             timestep of all rows, in [0, T)
    * @param context       prompts [B,L,D]
-   * @param tokenWeights  weight of each prompt token in the attention map [B,L]; default zeros
+   * @param tokenWeights  weight of each prompt token in each of K attention maps [B,L,K]; default zeros, K = 1
    */
   predict(x: NdArray, t: number, context: NdArray, tokenWeights?: NdArray): Promise<Prediction>;
+  /** Where every token of the prompts is attended to, by part of the UNet and size; arguments as in `predict`. */
+  attend(x: NdArray, t: number, context: NdArray): Promise<readonly PartAttention[]>;
   dispose(): Promise<void>;
 }
 
@@ -52,12 +60,19 @@ export function createDenoiser(config: UNetConfig, weights: WeightStore, options
   const { tokens } = options;
   const maxBatch = fits(config, weights, 2, options) ? 2 : 1;
   if (maxBatch === 1) checkFits(estimate(config, weights, 1, options), options.limits);
-  const programs = new Map<number, Promise<Program>>();
-  const program = memoizePromise((batch: number) => {
-    const { g, outputs } = buildUNet(config, weights, batch, options);
-    const compiled = compile(g, outputs, weights, { label: `unet ×${batch}`, capture: true });
-    programs.set(batch, compiled);
+  const programs = new Map<string, Promise<Program>>();
+  const built = (key: string, batch: number, graph: UNetGraph): Promise<Program> => {
+    const compiled = compile(graph.g, graph.outputs, weights, { label: `unet ×${batch}`, capture: true });
+    programs.set(key, compiled);
     return compiled;
+  };
+  const subjectProgram = memoizePromise((key: string) => {
+    const [batch, maps] = key.split(' ').map(Number) as [number, number];
+    return built(key, batch, buildUNet(config, weights, batch, options, maps));
+  });
+  const partsProgram = memoizePromise(async (_: 'all tokens') => {
+    const { sites, ...graph } = buildParts(config, weights, options);
+    return { program: await built(_, 1, graph), sites };
   });
 
   const pass = async (
@@ -66,22 +81,24 @@ export function createDenoiser(config: UNetConfig, weights: WeightStore, options
     context: NdArray,
     tokenWeights: NdArray,
   ): Promise<Prediction> => {
-    const batch = x.shape[0]!;
-    const time = timestepEmbedding(Array(batch).fill(t), config.down[0]!.channels, config);
-    const results = await (await program(batch)).run({
-      sample: x,
-      time_embedding: time,
-      encoder_hidden_states: context,
-      token_weights: { data: tokenWeights.data, shape: [batch, 1, tokens, 1] },
+    const [batch, , maps] = tokenWeights.shape as [number, number, number];
+    const results = await (await subjectProgram(`${batch} ${maps}`)).run({
+      ...inputs(x, t, context),
+      token_weights: { data: tokenWeights.data, shape: [batch, 1, tokens, maps] },
     });
     return { output: results.output!, attention: results.attention! };
   };
+  const inputs = (x: NdArray, t: number, context: NdArray) => ({
+    sample: x,
+    time_embedding: timestepEmbedding(Array(x.shape[0]!).fill(t), config.down[0]!.channels, config),
+    encoder_hidden_states: context,
+  });
 
   return {
     maxBatch,
     async predict(x, t, context, tokenWeights) {
       const batch = x.shape[0]!;
-      const weighted = tokenWeights ?? { data: new Float32Array(batch * tokens), shape: [batch, tokens] };
+      const weighted = tokenWeights ?? zeros([batch, tokens, 1]);
       const passes: Prediction[] = [];
       for (let at = 0; at < batch; at += maxBatch) {
         const end = Math.min(at + maxBatch, batch);
@@ -91,37 +108,51 @@ export function createDenoiser(config: UNetConfig, weights: WeightStore, options
         ? passes[0]!
         : { output: stack(passes.map((p) => p.output)), attention: stack(passes.map((p) => p.attention)) };
     },
+    async attend(x, t, context) {
+      const { program, sites } = await partsProgram('all tokens');
+      const results = await program.run(inputs(x, t, context));
+      return sites.map(({ part }, i) => ({ part, maps: results[`maps ${i}`]! }));
+    },
     async dispose() {
       for (const compiled of programs.values()) await (await compiled).dispose();
     },
   };
 }
 
-/** Side, in places, of the cross-attention maps that show a subject best (Prompt-to-Prompt's choice; METHOD.md 3.6). */
-const MAP_SIDE = 16;
-
 interface UNetGraph {
   readonly g: Graph;
-  readonly outputs: { readonly output: Value; readonly attention: Value };
+  readonly outputs: Readonly<Record<string, Value>>;
 }
 
+/** Prediction and the attention to K weightings of tokens. */
 function buildUNet(
   config: UNetConfig,
   { dtype }: WeightStore,
   batch: number,
   { height, width, tokens }: DenoiserOptions,
+  maps = 1,
 ): UNetGraph {
   const g = new Graph();
-  const inputs: UNetInputs = unetInputs(g, config, { batch, height, width, tokens });
-  const tokenWeights = g.feed('token_weights', [batch, 1, tokens, 1]);
-  const maps: Value[] = [];
-  const tap: Tap = (name, value) => {
-    // probabilities [B,heads,places,L] of cross-attention
-    if (name.endsWith('attn2.probs')) maps.push(op.matMul(g, op.cast(g, value, 'float32'), tokenWeights));
-    return value;
-  };
+  const inputs = unetInputs(g, config, { batch, height, width, tokens });
+  const tokenWeights = g.feed('token_weights', [batch, 1, tokens, maps]);
+  const { tap, sites } = watchAttention(g, { height, width }, tokenWeights);
   const output = unet(g, fromInputs(g, dtype), inputs, config, { tap, dtype });
-  return { g, outputs: { output, attention: meanMap(g, maps, height, width) } };
+  return { g, outputs: { output, attention: meanMaps(g, subjectSites(sites)) } };
+}
+
+/** The attention to every token, of one row: sites of one part and size together. */
+function buildParts(
+  config: UNetConfig,
+  { dtype }: WeightStore,
+  { height, width, tokens }: DenoiserOptions,
+): UNetGraph & { readonly sites: readonly AttentionSite[] } {
+  const g = new Graph();
+  const inputs = unetInputs(g, config, { batch: 1, height, width, tokens });
+  const { tap, sites } = watchAttention(g, { height, width });
+  unet(g, fromInputs(g, dtype), inputs, config, { tap, dtype });
+  const alike = [...Map.groupBy(sites, (site) => `${site.part} ${site.height}`).values()];
+  const outputs = Object.fromEntries(alike.map((group, i) => [`maps ${i}`, meanMaps(g, group)]));
+  return { g, outputs, sites: alike.map(([site]) => site!) };
 }
 
 function estimate(...build: Parameters<typeof buildUNet>): RunEstimate {
@@ -137,20 +168,4 @@ function fits(...build: Parameters<typeof buildUNet>): boolean {
     if (error instanceof AppError && error.code === 'TOO_BIG') return false;
     throw error;
   }
-}
-
-/** Mean over heads and over the sites whose maps are nearest to MAP_SIDE: maps [B,heads,places,1] → [B,1,h',w']. */
-function meanMap(g: Graph, maps: readonly Value[], height: number, width: number): Value {
-  const aspect = height / width;
-  const side = (v: Value): number => Math.sqrt(v.shape[2]! / aspect);
-  const distance = (v: Value): number => Math.abs(Math.log(side(v) / MAP_SIDE));
-  const nearest = Math.min(...maps.map(distance));
-  const chosen = maps.filter((v) => distance(v) === nearest);
-  if (!chosen[0])
-    throw new AppError('UNSUPPORTED_MODEL', 'this UNet has no cross-attention to find a subject with');
-  const [batch, heads, places] = chosen[0].shape as readonly [number, number, number];
-  const w = Math.round(Math.sqrt(places / aspect));
-  // reshaped before the mean: a captured program does not replay the copy that a last Reshape is
-  const grids = chosen.map((v) => reshape(g, v, [batch, heads, places / w, w]));
-  return op.reduceMean(g, grids.length === 1 ? grids[0]! : concat(g, grids, 1), [1]);
 }

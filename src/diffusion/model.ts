@@ -3,9 +3,9 @@ import type { UNetConfig } from '../models/unet-config';
 import { type TinyVaeConfig, type VaeConfig, vaeFactor } from '../models/vae-config';
 import type { WeightStore } from '../runtime/weights';
 import { AppError } from '../util/errors';
-import type { NdArray } from '../util/nd-array';
+import { type NdArray, rows, stack, zeros } from '../util/nd-array';
 import { createAutoencoder } from './autoencoder';
-import { createDenoiser, type DenoiserOptions, type Prediction } from './denoiser';
+import { createDenoiser, type DenoiserOptions, type PartAttention, type Prediction } from './denoiser';
 import { denoiserNoise, noisePredictor, type PredictNoise } from './guidance';
 import { LatentRgb } from './latent-rgb';
 import { type Changes, createPersonaliser, wordsOf } from './personalise';
@@ -48,8 +48,10 @@ export interface DiffusionModel {
   embed(prompt: string): Promise<NdArray>;
   /** ε̂(x, t, context) whatever the network was trained to output */
   readonly predictNoise: PredictNoise;
-  /** ε̂ that also watches where a phrase of the prompt is attended to; null when the prompt does not contain it */
-  watch(prompt: string, phrase: string): WatchedPredictor | null;
+  /** ε̂ that also watches where phrases of the prompt are attended to; null when the prompt contains none of them */
+  watch(prompt: string, phrases: readonly string[]): WatchedPredictor | null;
+  /** where every token of a prompt is attended to, by part of the UNet and size; x [1,C,h,w] noisy */
+  attend(x: NdArray, t: number, context: NdArray): Promise<readonly PartAttention[]>;
   /**
    * The model with a concept on top, until the next call: what the concept changes is written over what the one before
    * changed, nothing is loaded or compiled again. This model itself stays as it is.
@@ -63,8 +65,8 @@ export type PersonalModel = Pick<DiffusionModel, 'embed' | 'predictNoise'>;
 
 export interface WatchedPredictor {
   readonly predictNoise: PredictNoise;
-  /** map [h',w'] of the latest evaluation, of its last row (in guidance: the conditional one) */
-  latestMap(): NdArray;
+  /** maps [K,h',w'] of the latest evaluation, of its last row (in guidance: the conditional one), one per phrase found */
+  latestMaps(): NdArray;
 }
 
 /**
@@ -95,12 +97,11 @@ export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']
   );
   const personaliser = createPersonaliser(parts, { height, width, tokens, limits });
 
-  const predictor = (tokenWeights: Float32Array | null, watch: (p: Prediction) => void): PredictNoise =>
+  const predictor = (tokenWeights: NdArray | null, watch: (p: Prediction) => void): PredictNoise =>
     noisePredictor(
       Object.assign(
         async (x: NdArray, t: number, context: NdArray) => {
-          const batch = x.shape[0]!;
-          const weights = tokenWeights && repeat(tokenWeights, batch);
+          const weights = tokenWeights && stack(Array(x.shape[0]!).fill(tokenWeights));
           const prediction = await denoiser.predict(x, t, context, weights ?? undefined);
           watch(prediction);
           return prediction.output;
@@ -123,19 +124,24 @@ export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']
     decode: autoencoder.decode,
     embed: text.embed,
     predictNoise: predictor(null, () => {}),
-    watch(prompt, phrase) {
-      const positions = tokenizer.tokenPositions(prompt, phrase);
-      if (positions.length === 0) return null;
-      const tokenWeights = new Float32Array(tokens);
-      for (const at of positions) tokenWeights[at] = 1 / positions.length;
+    attend: denoiser.attend,
+    watch(prompt, phrases) {
+      const found = phrases
+        .map((phrase) => tokenizer.tokenPositions(prompt, phrase))
+        .filter((positions) => positions.length > 0);
+      if (found.length === 0) return null;
+      const tokenWeights = zeros([1, tokens, found.length]);
+      for (const [k, positions] of found.entries()) {
+        for (const at of positions) tokenWeights.data[at * found.length + k] = 1 / positions.length;
+      }
       let latest: NdArray | null = null;
-      const predictNoise = predictor(tokenWeights, ({ attention: { data, shape } }) => {
-        const [batch, , h, w] = shape as [number, number, number, number];
-        latest = { data: data.subarray((batch - 1) * h * w), shape: [h, w] };
+      const predictNoise = predictor(tokenWeights, ({ attention }) => {
+        const last = rows(attention, attention.shape[0]! - 1, attention.shape[0]!);
+        latest = { data: last.data, shape: last.shape.slice(1) };
       });
       return {
         predictNoise,
-        latestMap() {
+        latestMaps() {
           if (!latest) throw new AppError('GRAPH', 'no attention map before the first evaluation');
           return latest;
         },
@@ -151,11 +157,4 @@ export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']
       for (const { weights } of [unet, vae, parts.textEncoder]) weights.dispose();
     },
   };
-}
-
-/** A row [L] → [B,L]. */
-function repeat(row: Float32Array, batch: number): NdArray {
-  const data = new Float32Array(batch * row.length);
-  for (let i = 0; i < batch; i++) data.set(row, i * row.length);
-  return { data, shape: [batch, row.length] };
 }

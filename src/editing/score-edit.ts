@@ -3,9 +3,11 @@ import { addNoise, type Schedule } from '../diffusion/schedule';
 import { drawScore } from '../diffusion/score';
 import { AppError } from '../util/errors';
 import { axpby, isFiniteArray, type NdArray, sub } from '../util/nd-array';
-import type { TorchRng } from '../util/random';
-import { SubjectMask } from './mask';
-import type { EditMethod, EditOptions } from './methods';
+import { createStepRng } from '../util/random';
+import { type EditStep, haltable, rms, untilHalted } from './edit-step';
+import { type MaskState, SubjectMask } from './mask';
+import type { ScoreMethod, ScoreOptions } from './methods';
+import { stepSchedules } from './step-size';
 
 /** The networks and conditions of one edit. Latents are [1,C,h,w], already × scaling factor; contexts [1,L,D]. */
 export interface EditInputs {
@@ -14,31 +16,38 @@ export interface EditInputs {
   readonly personalised: PredictNoise;
   /** ε̂ of the pre-trained model (ε_φ0); the same function when there is no concept */
   readonly frozen: PredictNoise;
-  /** cross-attention map [h',w'] of the subject at the latest evaluation of `frozen`; null: no subject is known */
-  readonly subjectMap: (() => NdArray) | null;
-  readonly contexts: { readonly source: NdArray; readonly target: NdArray; readonly empty: NdArray };
+  /** cross-attention maps [K,h',w'] of the subject at the latest evaluation of `frozen`; null: no subject is known */
+  readonly subjectMaps: (() => NdArray) | null;
+  readonly contexts: {
+    /** as the model reads it that the method's reference is */
+    readonly source: NdArray;
+    /** the empty prompt to that model; default `empty` */
+    readonly sourceEmpty?: NdArray;
+    /** as the personalised model reads them */
+    readonly target: NdArray;
+    readonly empty: NdArray;
+  };
   /** painted mask [1,1,h,w] in [0,1], 1 = edit; takes the place of the automatic one */
   readonly paintedMask: NdArray | null;
   readonly schedule: Schedule;
-  readonly rng: TorchRng;
+  readonly seed: number;
+  /** where another edit of this source stood: its next step is this edit's first. Default: the source */
+  readonly start?: EditStart;
 }
 
-export interface EditStep {
-  /** 0-based */
+export interface EditStart {
+  /** 0-based step that was the last */
   readonly index: number;
-  readonly total: number;
-  readonly timestep: number;
-  /** edited latent after the step */
   readonly latent: NdArray;
-  /** mask in use [1,1,h,w]; null = everywhere */
-  readonly mask: NdArray | null;
-  /** root mean square of the masked direction, in units of predicted noise */
-  readonly directionRms: number;
+  /** what its automatic mask had seen; null: this edit looks for itself */
+  readonly maps: MaskState | null;
 }
 
 /**
  * Edit a latent by score distillation: θ ← θ − stepSize · M · (ε̂_φ(θ_t; y_target) − reference), with the same t and ε
- * in both branches (SDS, DDS, DDS-S, DDS-SM: METHOD.md B3, B4, E1, E10). No gradient runs through a network.
+ * in both branches (SDS, DDS, DDS-S, DDS-SM: METHOD.md B3, B4, E1, E10). No gradient runs through a network. What a step
+ * draws follows from the seed and the step's number alone, so an edit that starts from a step of another one with
+ * nothing changed repeats the rest of it bit for bit.
  *
  * @param halted  asked before every network call; when true the generator ends with the latest whole step
  * @throws AppError NUMERIC when a prediction is not finite
@@ -46,66 +55,73 @@ export interface EditStep {
  */
 export async function* scoreEdit(
   inputs: EditInputs,
-  method: EditMethod,
-  options: EditOptions,
+  method: ScoreMethod,
+  options: ScoreOptions,
   halted: () => boolean = () => false,
 ): AsyncGenerator<EditStep, void> {
-  const { source, contexts, schedule, rng } = inputs;
+  const { source, contexts, schedule, seed, start } = inputs;
   const { steps, guidanceScale, tMin, tMax } = options;
   const [, , h, w] = source.shape as [number, number, number, number];
   const frozen = haltable(inputs.frozen, halted);
   const personalised = haltable(inputs.personalised, halted);
-  const automatic = method.subjectMask && !inputs.paintedMask && inputs.subjectMap ? new SubjectMask() : null;
-  const observe = (): void => automatic?.add(inputs.subjectMap!());
-  let latent = source;
+  const automatic =
+    method.subjectMask && !inputs.paintedMask && inputs.subjectMaps
+      ? new SubjectMask(start?.maps ?? null)
+      : null;
+  const observe = (): void => automatic?.add(inputs.subjectMaps!());
+  const sourceScale = sourceGuidanceOf(options);
+  const shrink = stepSchedules[options.stepSchedule];
+  let latent = start?.latent ?? source;
 
-  try {
-    for (let i = 0; automatic && i < options.maskSteps; i++) {
+  yield* untilHalted(async function* () {
+    const looks = automatic && !automatic.state ? options.maskSteps : 0;
+    for (let i = 0; i < looks; i++) {
       // every part of the range, so that the mean is that of the draws to come
-      const part = (tMax - tMin) / options.maskSteps;
+      const part = (tMax - tMin) / looks;
       const t = Math.floor(tMin + (i + 0.5) * part);
-      const { noise } = drawScore(rng, schedule, source.shape, { tMin: t, tMax: t + 1 });
+      const { noise } = drawScore(createStepRng(seed, -1 - i), schedule, source.shape, {
+        tMin: t,
+        tMax: t + 1,
+      });
       await frozen(addNoise(schedule, source, noise, t), t, contexts.source);
       observe();
     }
-    for (let index = 0; index < steps; index++) {
-      const { t, noise } = drawScore(rng, schedule, source.shape, { tMin, tMax });
+    for (let index = start ? start.index + 1 : 0; index < steps; index++) {
+      const { t, noise } = drawScore(createStepRng(seed, index), schedule, source.shape, { tMin, tMax });
       const noised = addNoise(schedule, latent, noise, t);
       const target = await guided(personalised, noised, t, contexts.empty, contexts.target, guidanceScale);
       let reference = noise;
       if (method.reference !== 'noise') {
         const predict = method.reference === 'frozen' ? frozen : personalised;
+        const empty = contexts.sourceEmpty ?? contexts.empty;
         const noisedSource = addNoise(schedule, source, noise, t);
-        reference = await guided(predict, noisedSource, t, contexts.empty, contexts.source, guidanceScale);
+        reference = await guided(predict, noisedSource, t, empty, contexts.source, sourceScale);
         observe();
       }
-      const mask = inputs.paintedMask ?? (automatic ? automatic.at(h, w, options.maskPower) : null);
+      const mask = inputs.paintedMask ?? automatic?.at(h, w, options.maskPower) ?? null;
       const direction = masked(sub(target, reference), mask);
       if (!isFiniteArray(direction)) {
         throw new AppError('NUMERIC', `step ${index + 1} of ${steps} gave numbers that are not finite`, {
           t,
         });
       }
-      latent = axpby(1, latent, -options.stepSize, direction);
-      yield { index, total: steps, timestep: t, latent, mask, directionRms: rms(direction) };
+      latent = axpby(1, latent, -options.stepSize * shrink(index, steps), direction);
+      yield {
+        index,
+        total: steps,
+        timestep: t,
+        latent,
+        mask,
+        direction,
+        directionRms: rms(direction),
+        maps: automatic?.state ?? null,
+      };
     }
-  } catch (error) {
-    if (error !== HALTED) throw error;
-  }
+  });
 }
 
-const HALTED = Symbol('halted');
-
-/** The same predictor, which throws HALTED instead of starting a call once that is asked for. */
-function haltable(predict: PredictNoise, halted: () => boolean): PredictNoise {
-  const guarded = async (...args: Parameters<PredictNoise>): Promise<NdArray> => {
-    if (halted()) throw HALTED;
-    return predict(...args);
-  };
-  return Object.assign(guarded, { batched: predict.batched ?? false });
-}
-
-const rms = ({ data }: NdArray): number => Math.sqrt(data.reduce((sum, v) => sum + v * v, 0) / data.length);
+const sourceGuidanceOf = ({ guidance, guidanceScale, sourceGuidance }: ScoreOptions): number =>
+  ({ both: guidanceScale, target: 1, separate: sourceGuidance })[guidance];
 
 /** x [1,C,h,w] × mask [1,1,h,w]. */
 function masked(x: NdArray, mask: NdArray | null): NdArray {

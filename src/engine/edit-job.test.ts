@@ -49,6 +49,7 @@ function model(
     embed: async (prompt) => ({ data: Float32Array.of(prompt.length), shape: [1, 1, 1] }),
     predictNoise: async (x, _, context) => predict(x, context),
     watch: () => null,
+    attend: async () => [],
     dispose: async () => {},
   };
 }
@@ -183,6 +184,7 @@ test.each([
   [{ options: { steps: 0 } }, 'steps'],
   [{ options: { stepz: 3 } }, 'stepz'],
   [{ options: { tMin: 500, tMax: 400 } }, 'tMin'],
+  [{ options: { stepSchedule: 'sawtooth' } }, 'stepSchedule must be one of constant, linear, cosine, step'],
   [{ square: { x: 20, y: 0, size: 16 } }, 'inside the photo'],
 ])('a recipe that cannot run is refused by name: %o', async (over, named) => {
   const { host, request } = await setUp(3, over as Partial<Recipe>);

@@ -1,13 +1,14 @@
 import type { DiffusionModel } from '../diffusion/model';
-import { type EditMethod, type EditOptions, editMethods } from '../editing/methods';
+import type { EditStep } from '../editing/edit-step';
+import { type EditMethod, editMethods, type ScoreOptions } from '../editing/methods';
 import { checkOptions } from '../editing/options';
-import { type EditStep, scoreEdit } from '../editing/score-edit';
+import { scoreEdit } from '../editing/score-edit';
 import { cropSquare, squareIn } from '../formats/crop';
 import { resize } from '../formats/resize';
 import { fromMask, fromTensor, toMask, toTensor } from '../formats/tensor';
 import { AppError } from '../util/errors';
 import { isFiniteArray, type NdArray } from '../util/nd-array';
-import { createTorchRng } from '../util/random';
+import { phrasesOf } from '../util/prompt-diff';
 import type { EditEvent, EditRequest } from './events';
 import type { EngineHost } from './host';
 import type { Precision } from './load-model';
@@ -49,7 +50,7 @@ async function* run(
   model: DiffusionModel,
   { recipe }: EditRequest,
   method: EditMethod,
-  options: EditOptions,
+  options: ScoreOptions,
   signal: AbortSignal,
   loadMs: number,
 ): AsyncGenerator<EditEvent, void> {
@@ -74,7 +75,7 @@ async function* run(
   const reconstruction = await host.writeImage(fromTensor(reconstructed), 'reconstruction');
   model.latentRgb.fit(source, picture);
   const watched =
-    method.subjectMask && recipe.subject ? model.watch(recipe.sourcePrompt, recipe.subject) : null;
+    method.subjectMask && recipe.subject ? model.watch(recipe.sourcePrompt, phrasesOf(recipe.subject)) : null;
   const paintedMask = recipe.mask ? await latentMask(host, recipe.mask, recipe, model) : null;
 
   yield { kind: 'stage', name: 'edit' };
@@ -83,11 +84,11 @@ async function* run(
       source,
       personalised: model.predictNoise,
       frozen: watched?.predictNoise ?? model.predictNoise,
-      subjectMap: watched && (() => watched.latestMap()),
+      subjectMaps: watched && (() => watched.latestMaps()),
       contexts: { source: sourceContext!, target: targetContext!, empty: empty! },
       paintedMask,
       schedule: model.schedule,
-      rng: createTorchRng(recipe.seed),
+      seed: recipe.seed,
     },
     method,
     options,

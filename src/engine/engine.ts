@@ -1,5 +1,6 @@
 import type { DiffusionModel } from '../diffusion/model';
-import { editFields, editMethods } from '../editing/methods';
+import { editFields } from '../editing/fields';
+import { editMethods } from '../editing/methods';
 import { learnFields, presetsOf } from '../personalization/method';
 import { personalizationMethods } from '../personalization/methods';
 import { memoizePromise, mutex } from '../util/async';
@@ -85,12 +86,12 @@ export function createEngine(host: EngineHost): Engine {
 
 /** The table of methods as plain data, its defaults overridden by what suits the model. */
 function methodsFor(overrides: Readonly<Record<string, number>>): readonly MethodInfo[] {
-  return Object.entries(editMethods).map(([name, { label, help, defaults }]) => ({
+  return Object.entries(editMethods).map(([name, { kind, label, help, defaults }]) => ({
     name,
     label,
     help,
-    defaults: { ...defaults, ...overrides },
-    fields: editFields,
+    defaults: kind === 'score' ? { ...defaults, ...overrides } : defaults,
+    fields: Object.fromEntries(Object.keys(defaults).map((option) => [option, editFields[option]!])),
   }));
 }
 

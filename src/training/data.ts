@@ -2,7 +2,7 @@
 import type { Posterior } from '../diffusion/autoencoder';
 import { addNoise, levelAt, predictionTarget, type Schedule } from '../diffusion/schedule';
 import { type NdArray, ndArray, sizeOf, stack } from '../util/nd-array';
-import { createTorchRng, type TorchRng } from '../util/random';
+import { createStepRng, type TorchRng } from '../util/random';
 
 /** One picture in one crop, encoded. */
 export interface Example {
@@ -43,7 +43,7 @@ export const rowsPerStep = ({ batch, priors = [] }: Pick<DataOptions, 'batch' | 
 /** The data of step 0, 1, … */
 export function stepData(options: DataOptions, step: number): StepData {
   const { instances, priors = [], priorWeight = 1, batch, schedule, seed } = options;
-  const rng = createTorchRng(mixed(seed, step));
+  const rng = createStepRng(seed, step);
   const examples = [
     ...inOrder(instances, batch, seed, step).map((example) => ({ example, weight: 1 / batch })),
     ...(priors.length ? inOrder(priors, batch, seed + 1, step) : []).map((example) => ({
@@ -98,15 +98,7 @@ function inOrder<T>(items: readonly T[], batch: number, seed: number, step: numb
   return Array.from({ length: batch }, (_, i) => {
     const position = step * batch + i;
     const round = Math.floor(position / items.length);
-    const order = createTorchRng(mixed(seed, -1 - round)).randperm(items.length);
+    const order = createStepRng(seed, -1 - round).randperm(items.length);
     return items[order[position % items.length]!]!;
   });
-}
-
-/** One 32-bit seed from two numbers (finaliser of MurmurHash3), so that neighbouring steps share nothing. */
-function mixed(seed: number, index: number): number {
-  let h = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(index + 0x7f4a7c15, 0xc2b2ae35);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { promptDiff } from './prompt-diff';
+import { phrasesOf, promptDiff } from './prompt-diff';
 
 test.each([
   ['a photo of a cat on a wooden table', 'a photo of a dog on a wooden table', 'cat', 'dog'],
@@ -24,6 +24,12 @@ test.each([
   ['a cat in a hat', 'a cat', 'cat in a hat', 'cat'],
 ])('%j → %j describes %j as %j', (source, target, subject, replacement) => {
   expect(promptDiff(source, target)).toEqual({ subject, replacement });
+});
+
+test('two things that become the same thing are both the subject', () => {
+  const { subject } = promptDiff('a cat and a rabbit on grass', 'a <miso> and a <miso> on grass');
+  expect(subject).toBe('cat, rabbit');
+  expect(phrasesOf(subject!)).toEqual(['cat', 'rabbit']);
 });
 
 test('a replaced word is the subject even when words are added before it', () => {

@@ -1,6 +1,6 @@
 /** What changes between two prompts. */
 export interface PromptDiff {
-  /** words of the source prompt that stand for what changes, as written; null when nothing does */
+  /** words of the source prompt that stand for what changes, as written, several things joined by commas; null when nothing does */
   readonly subject: string | null;
   /** words of the target prompt in their place; null when none are */
   readonly replacement: string | null;
@@ -35,7 +35,8 @@ const breaks = (word: string): boolean => BREAKS.has(plain(word)) || /.ing$/.tes
 
 /**
  * The subject that is changed between two prompts, by longest common subsequence of words: of the runs of words that
- * differ, the first that replaces something. Where words are only added or removed, the noun phrase that they
+ * differ, the first that replaces something, and those that are replaced by the same words ("a cat and a rabbit" → "a
+ * dog and a dog"). Where words are only added or removed, the noun phrase that they
  * describe is the subject ("a cat" → "a striped cat" swaps "cat" for "striped cat"); words after a comma describe no
  * subject. Articles at the start are not part of it ("an old cat" → "a dog" swaps "old cat" for "dog").
  */
@@ -47,10 +48,12 @@ export function promptDiff(source: string, target: string): PromptDiff {
     subject: phrase(a.slice(run.from, run.to)),
     replacement: phrase(b.slice(run.at, run.until)),
   });
-  const replaced = runs
-    .map(swap)
-    .find(({ subject, replacement }) => subject !== null && replacement !== null);
-  if (replaced) return replaced;
+  const swaps = runs.map(swap).filter(({ subject, replacement }) => subject !== null && replacement !== null);
+  const replacement = swaps[0]?.replacement;
+  if (replacement) {
+    const alike = swaps.filter((other) => other.replacement === replacement);
+    return { subject: [...new Set(alike.map(({ subject }) => subject))].join(', '), replacement };
+  }
   const described = runs.map((run) => swap(withNoun(run, a, b))).find(({ subject }) => subject !== null);
   if (described) return described;
   return {
@@ -58,6 +61,13 @@ export function promptDiff(source: string, target: string): PromptDiff {
     replacement: runs.map((run) => swap(run).replacement).find((text) => text !== null) ?? null,
   };
 }
+
+/** The things that a subject names, which commas separate: "cat, rabbit" is two. */
+export const phrasesOf = (subject: string): string[] =>
+  subject
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
 
 /** Runs of words that differ, in order. */
 function changedRuns(a: readonly string[], b: readonly string[]): Run[] {

@@ -31,6 +31,22 @@ export function createTorchRng(seed: number | bigint): TorchRng {
   return restoreTorchRng({ seed: Number(BigInt.asUintN(32, BigInt(seed))), drawn: 0, spare: null });
 }
 
+/**
+ * A generator of its own for each step of a run, so that what a step draws follows from the run's seed and the step's
+ * number alone: a run that is resumed or branched at a step sees the same.
+ *
+ * @param index  any integer
+ */
+export const createStepRng = (seed: number, index: number): TorchRng => createTorchRng(mixed(seed, index));
+
+/** One 32-bit seed from two numbers (finaliser of MurmurHash3), so that neighbouring steps share nothing. */
+function mixed(seed: number, index: number): number {
+  let h = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(index + 0x7f4a7c15, 0xc2b2ae35);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
 export function restoreTorchRng(from: TorchRngState): TorchRng {
   const next = mt19937(from.seed);
   let { drawn, spare } = from;

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
-import { type Document, emptyDocument, type Square } from '../../src/document/document';
+import { type Document, emptyDocument, type OptionValue, type Square } from '../../src/document/document';
 import type { BackendName } from '../../src/runtime/capabilities';
 import { AppError } from '../../src/util/errors';
 
 export const USAGE = `usage: npm run edit -- --source FILE --source-prompt P --target-prompt P --out DIR
          [--edit sds|dds|dds-s|dds-sm] [--subject WORDS] [--mask FILE] [--square X,Y,SIZE] [--steps N] [--guidance W]
-         [--seed N] [--option NAME=NUMBER]... [--model DIR] [--backend node|wasm|webgpu]
+         [--seed N] [--option NAME=VALUE]... [--model DIR] [--backend node|wasm|webgpu]
        npm run edit -- --demo --out DIR`;
 
 export interface EditArguments {
@@ -39,11 +39,11 @@ export function readArguments(argv: readonly string[]): EditArguments {
     if (text.trim() === '' || !Number.isFinite(value)) throw wrong(`${name} must be a number, not "${text}"`);
     return value;
   };
-  const options: Record<string, number> = {};
+  const options: Record<string, OptionValue> = {};
   for (const option of values.option ?? []) {
     const [, name, text] = /^(\w+)=(.+)$/.exec(option) ?? [];
-    if (!name || !text) throw wrong(`--option takes NAME=NUMBER, not "${option}"`);
-    options[name] = number(`--option ${name}`, text);
+    if (!name || !text) throw wrong(`--option takes NAME=VALUE, not "${option}"`);
+    options[name] = optionValue(text);
   }
   if (values.steps !== undefined) options.steps = number('--steps', values.steps);
   if (values.guidance !== undefined) options.guidanceScale = number('--guidance', values.guidance);
@@ -68,6 +68,12 @@ export function readArguments(argv: readonly string[]): EditArguments {
       square: values.square === undefined ? null : parseSquare(values.square),
     },
   };
+}
+
+/** Numbers and switches as what they are, anything else as a word: the method's fields say what it must be. */
+function optionValue(text: string): OptionValue {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
 function parse(argv: readonly string[]) {
