@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 from world import picture, scene
+from world.figures import CLASSES
 
 SHARD = 500
 # First scene number by split: the judge (classifier) sees other renders than the starter, test only held-out figures.
-FIRST = {"train": 0, "judge": 1 << 22, "test": 0}
+# "pair" holds, for each scene of "train", the same scene with another figure.
+FIRST = {"train": 0, "pair": 0, "judge": 1 << 22, "test": 0}
 
 
 def make_scene(index: int, held_out: bool) -> dict:
@@ -23,9 +25,17 @@ def make_scene(index: int, held_out: bool) -> dict:
     return scene.sample(index, held_out, cls=figure["class"], identity_id=figure["identity"]["id"])
 
 
-def make_shard(path: Path, first: int, count: int, held_out: bool, size: int) -> None:
+def counterpart(index: int) -> dict:
+    """Training scene number `index` with a figure of another class, which half of the time keeps its look."""
+    one, rng = make_scene(index, False), scene.rng_for("counterpart", index)
+    other = scene.with_class(one, str(rng.choice([c for c in CLASSES if c != one["figure"]["class"]])))
+    return other if rng.random() < 0.5 else scene.with_identity(other, scene.pick_identity(rng, False, 6000))
+
+
+def make_shard(path: Path, first: int, count: int, split: str, size: int) -> None:
     """Write `path`.npz (images [n, S, S, 3], masks [n, S, S]) and `path`.jsonl."""
-    scenes = [make_scene(i, held_out) for i in range(first, first + count)]
+    numbers = range(first, first + count)
+    scenes = [counterpart(i) if split == "pair" else make_scene(i, split == "test") for i in numbers]
     drawn = [picture.picture(s, size) for s in scenes]
     path.with_suffix(".jsonl").write_text("".join(json.dumps(s) + "\n" for s in scenes))
     images = np.stack([d[0] for d in drawn])
@@ -60,7 +70,7 @@ def main() -> None:
         if path.with_suffix(".npz").exists():
             continue
         first = shard * SHARD
-        make_shard(path, FIRST[args.split] + first, min(SHARD, args.count - first), args.split == "test", args.size)
+        make_shard(path, FIRST[args.split] + first, min(SHARD, args.count - first), args.split, args.size)
         print(path.name, flush=True)
 
 

@@ -1,5 +1,9 @@
 """Train the UNet on cached latents: weighted epsilon loss, attention taught by the figure's mask, Muon, EMA.
 
+Part of every batch is counterfactual: the noisy picture of one figure, the caption of another in its place, and as
+target the noise that leads to the picture of that other figure. This is where an edit by delta denoising asks the
+network (target prompt on the noised source), and it teaches in few pictures what a word changes and what it leaves.
+
 Example, two processes: for r in 0 1; do python train_unet.py --run RUN --world 2 --rank $r & done
 Resumes from RUN/unet.pt; `--minutes` counts earlier runs.
 """
@@ -19,6 +23,7 @@ SYNC = 10.0  # seconds between averages of the processes' weights
 GAMMA = 5.0  # Hang et al. 2023, arXiv:2303.09556: at low noise, weight gamma / SNR for epsilon prediction
 FIGURE = 3.0  # extra weight of the figure's cells: places are learned long before toys
 TAUGHT = 0.05  # weight of the attention loss
+SWAPPED = 1 / 3  # share of counterfactual examples
 EDGES = ("conv_in", "conv_out", "time_embedding")  # first and last layers are Adam's (see muon.py)
 
 
@@ -33,53 +38,74 @@ def build_unet(preset: str) -> UNet2DConditionModel:
     return UNet2DConditionModel(**PRESETS[preset]["unet"])
 
 
-def weight_of(snr: torch.Tensor) -> torch.Tensor:
-    """Weight of the epsilon loss: gamma / SNR where there is little noise, 1 / sqrt(SNR) where there is much.
+def weight_of(snr: torch.Tensor, gamma: torch.Tensor) -> torch.Tensor:
+    """Weight of the epsilon loss: at most gamma / SNR where there is little noise, 1 / sqrt(SNR) where there is much.
 
     Plain epsilon loss nearly ignores high noise, where it is decided what the picture shows.
     """
-    return torch.where(snr < 1, snr.rsqrt(), snr.clamp(max=GAMMA) / snr)
+    return torch.where(snr < 1, snr.rsqrt(), torch.minimum(snr, gamma) / snr)
 
 
 class Batches:
-    """Random training batches from RUN's caches."""
+    """Random training batches from RUN's caches; the scenes of "pair" and the first of "train" are counterparts."""
 
     def __init__(self, run, device, rng):
-        self.latents = torch.from_numpy(np.load(run / "latents.npy"))
-        self.masks = torch.from_numpy(np.load(run / "masks.npy"))
-        caches = np.load(run / "captions.npz")
-        self.states, self.subject = torch.from_numpy(caches["states"]), torch.from_numpy(caches["subject"]).long()
-        self.rows, self.device, self.rng = caches["rows"], device, rng
+        train, pair = (np.load(run / f"cache-{split}.npz") for split in ("train", "pair"))
 
-    def draw(self, size: int):
-        """Latents [B, C, h, w], masks [B, 1, h, w], text states [B, L, D], subject positions [B], timesteps [B]."""
-        pick = self.rng.integers(len(self.latents), size=size)
-        text = self.rows[pick % len(self.rows), self.rng.integers(self.rows.shape[1], size=size)]
-        text = torch.from_numpy(np.where(self.rng.random(size) < DROP, 0, text)).long()
-        pick = torch.from_numpy(pick)
+        def joined(name, **kind):
+            return torch.from_numpy(np.concatenate([train[name], pair[name]])).to(**kind)
+
+        self.latents, self.masks = joined("latents"), joined("masks")
+        self.states, self.subject = joined("states"), joined("subject", dtype=torch.int64)
+        n, p = len(train["rows"]), len(pair["rows"])
+        rows = (train["rows"], np.where(pair["rows"] > 0, pair["rows"] + len(train["states"]), 0))
+        self.rows = np.concatenate([rows[0], rows[0], rows[1], rows[1]])  # mirror images share captions
+        both = np.concatenate([np.arange(p), n + np.arange(p)]), 2 * n + np.arange(2 * p)
+        self.targets, self.sources = np.concatenate(both), np.concatenate(both[::-1])
+        self.device, self.rng = device, rng
+
+    def draw(self, size: int) -> dict:
+        """Tensors of a batch: source and target latents [B, C, h, w], mask [B, 1, h, w] of the figures in either, text
+        states [B, L, D], subject positions [B], timesteps [B]."""
+        rng = self.rng
+        target = rng.integers(len(self.latents), size=size)
+        source = target.copy()
+        swap = rng.random(size) < SWAPPED
+        pick = rng.integers(len(self.targets), size=swap.sum())
+        target[swap], source[swap] = self.targets[pick], self.sources[pick]
+        text = self.rows[target, rng.integers(self.rows.shape[1], size=size)]
+        text = torch.from_numpy(np.where((rng.random(size) < DROP) & ~swap, 0, text)).long()
+        source, target = torch.from_numpy(source), torch.from_numpy(target)
         # Stratified timesteps: every batch covers the whole range.
-        t = torch.from_numpy(((np.arange(size) + self.rng.random(size)) / size * 1000).astype(np.int64))
-        parts = (self.latents[pick].float(), self.masks[pick][:, None].float() / 255, self.states[text].float(),
-                 self.subject[text], t)
-        return [p.to(self.device) for p in parts]
+        t = torch.from_numpy(((np.arange(size) + rng.random(size)) / size * 1000).astype(np.int64))
+        parts = {"source": self.latents[source].float(), "target": self.latents[target].float(),
+                 "mask": torch.maximum(self.masks[source], self.masks[target])[:, None].float() / 255,
+                 "text": self.states[text].float(), "subject": self.subject[text], "t": t}
+        return {name: part.to(self.device) for name, part in parts.items()}
 
 
-def loss_of(unet, maps: list, batch, table: torch.Tensor, noise: torch.Tensor, device):
-    """Loss of a batch, and its parts for the log: plain epsilon error, share of attention outside the figure."""
-    z, mask, context, subject, t = batch
-    a = table[t][:, None, None, None]
-    noisy = (a.sqrt() * z + (1 - a).sqrt() * noise).contiguous(memory_format=torch.channels_last)
+def loss_of(unet, maps: list, batch: dict, table: torch.Tensor, noise: torch.Tensor):
+    """Loss of a batch, and parts for the log: plain epsilon error and figure's clean-picture error of swaps."""
+    source, target, mask = batch["source"], batch["target"], batch["mask"]
+    a = table[batch["t"]][:, None, None, None]
+    snr = (a / (1 - a)).flatten()
+    noisy = (a.sqrt() * source + (1 - a).sqrt() * noise).contiguous(memory_format=torch.channels_last)
+    wanted = noise + (a / (1 - a)).sqrt() * (source - target)
     maps.clear()
-    with half(device):
-        guess = unet(noisy, t, context, return_dict=False)[0]
-    square = (guess.float() - noise).pow(2)
+    with half(source.device):
+        guess = unet(noisy, batch["t"], batch["text"], return_dict=False)[0]
+    square = (guess.float() - wanted).pow(2)
     cells = 1 + FIGURE * mask
     error = (square * cells).mean((1, 2, 3)) / cells.mean((1, 2, 3))
-    named = (subject > 0).float() * a.flatten()  # no word, or too much noise to see the figure: nothing to teach
-    outside = outside_share(maps, subject, mask)
+    swapped = (source != target).flatten(1).any(1)
+    gamma = torch.where(swapped, 1.0, GAMMA)
+    named = (batch["subject"] > 0).float() * a.flatten()  # no word, or too much noise to see the figure: not taught
+    outside = outside_share(maps, batch["subject"], mask)
     taught = (outside * named).sum() / (named.sum() + 1e-6)
-    loss = (error * weight_of((a / (1 - a)).flatten())).mean() + TAUGHT * taught
-    return loss, square.mean().item(), taught.item()
+    loss = (error * weight_of(snr, gamma)).mean() + TAUGHT * taught
+    mean = square.mean((1, 2, 3)).detach()
+    parts = mean[~swapped].mean(), (mean / snr.clamp(min=0.1))[swapped].mean(), taught.detach()
+    return loss, torch.stack([loss.detach(), *parts]).cpu()
 
 
 def main() -> None:
@@ -113,16 +139,15 @@ def main() -> None:
             for group in opt.param_groups:
                 group["lr"] = clock.rate(args.lr, step, 100)
         batch = batches.draw(args.batch)
-        noise = torch.randn(batch[0].shape, generator=noise_rng, device=device)
-        loss, plain, taught = loss_of(unet, maps, batch, table, noise, device)
+        noise = torch.randn(batch["source"].shape, generator=noise_rng, device=device)
+        loss, now = loss_of(unet, maps, batch, table, noise)
         unet.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         for opt in opts.values():
             opt.step()
         fresh += 1
-        now = torch.tensor([loss.item(), plain, taught])
-        running = now if running is None else 0.99 * running + 0.01 * now
+        running = now if running is None else torch.where(now.isfinite(), 0.99 * running + 0.01 * now, running)
         if time.time() - synced < SYNC:
             continue
         over, together = average_weights(weights, clock.over, args.world, fresh)
@@ -131,7 +156,7 @@ def main() -> None:
         ema.update(unet, averages)
         if averages % 6 == 0 or over:
             log(f"step {step} seen {seen} {clock.elapsed / 60:.1f} min loss {running[0]:.4f} plain {running[1]:.4f} "
-                f"outside {running[2]:.4f}")
+                f"swapped {running[2]:.4f} outside {running[3]:.4f}")
         if args.rank == 0 and (time.time() - saved > 240 or over):
             save(path, model=unet.state_dict(), ema=ema.module.state_dict(), step=step, seen=seen,
                  elapsed=clock.elapsed, optimizers={name: opt.state_dict() for name, opt in opts.items()})
