@@ -13,7 +13,7 @@ const direct: Record<string, string[]> = {
   diffusion: ['models', 'runtime'],
   training: ['autodiff', 'diffusion'],
   personalization: ['training'],
-  steering: ['training'],
+  steering: ['personalization'],
   editing: ['diffusion'],
   metrics: ['models', 'runtime'],
   formats: ['document'],

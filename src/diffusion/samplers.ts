@@ -50,19 +50,30 @@ const ddim: Sampler = async function* (
   schedule,
   { steps, eta = 0, rng, predictionType = schedule.predictionType },
 ) {
-  const timesteps = timestepGrid(schedule, steps);
-  const stride = Math.floor(schedule.numTrainTimesteps / steps);
-  for (const [index, t] of timesteps.entries()) {
-    const [here, next] = [levelAt(schedule, t), levelAt(schedule, t - stride)];
-    const { x0, eps } = predictions(predictionType, await denoise(x, t), x, here);
-    const beta = 1 - (here.alpha / next.alpha) ** 2;
-    const fresh = eta * (next.sigma / here.sigma) * Math.sqrt(beta);
-    x = mix({ alpha: next.alpha, sigma: Math.sqrt(next.sigma ** 2 - fresh ** 2) }, x0, eps);
-    if (fresh > 0) x = axpby(1, x, fresh, noiseLike(x, rng));
+  for (const [index, t] of timestepGrid(schedule, steps).entries()) {
+    const { x0, eps } = predictions(predictionType, await denoise(x, t), x, levelAt(schedule, t));
+    x = ddimStep(schedule, { x0, eps }, t, { steps, eta, ...(rng && { rng }) });
     yield { index, total: steps, timestep: t, x, denoised: x0 };
   }
   return x;
 };
+
+/**
+ * From the estimates at timestep t to the latent one step of the grid below, alpha'·x0 + √(sigma'² − s²)·ε̂ + s·ε with
+ * s = eta·(sigma'/sigma)·√(1 − alpha²/alpha'²).
+ */
+export function ddimStep(
+  schedule: Schedule,
+  { x0, eps }: { readonly x0: NdArray; readonly eps: NdArray },
+  t: number,
+  { steps, eta = 0, rng }: Pick<SamplerOptions, 'steps' | 'eta' | 'rng'>,
+): NdArray {
+  const stride = Math.floor(schedule.numTrainTimesteps / steps);
+  const [here, next] = [levelAt(schedule, t), levelAt(schedule, t - stride)];
+  const fresh = eta * (next.sigma / here.sigma) * Math.sqrt(1 - (here.alpha / next.alpha) ** 2);
+  const x = mix({ alpha: next.alpha, sigma: Math.sqrt(next.sigma ** 2 - fresh ** 2) }, x0, eps);
+  return fresh > 0 ? axpby(1, x, fresh, noiseLike(x, rng)) : x;
+}
 
 /**
  * Euler's method on dx/dσ = ε̂, of σ and x0 + σ·ε. In our form it keeps x0 and ε̂ and mixes them anew.

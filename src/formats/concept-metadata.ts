@@ -1,3 +1,4 @@
+import { sha256 } from '../util/digest';
 import { type ConceptBase, textWidth } from './concept-base';
 import { type StoredTensor, writeSafetensors } from './safetensors';
 import type { ConceptToken } from './textual-inversion';
@@ -162,8 +163,7 @@ export async function writeHashed(
 ): Promise<Uint8Array> {
   const plain = writeSafetensors(tensors, metadata);
   const dataBegin = 8 + new DataView(plain.buffer).getUint32(0, true);
-  const digest = await crypto.subtle.digest('SHA-256', plain.slice(dataBegin));
-  const hash = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const hash = await sha256([plain.slice(dataBegin)]);
   return writeSafetensors(tensors, {
     ...metadata,
     sshs_model_hash: hash,

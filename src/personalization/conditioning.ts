@@ -16,7 +16,7 @@ export interface Conditioning {
 
 /** Text states of a frozen text encoder, each prompt encoded once. */
 export function frozenText({ textEncoder, tokenizer }: ModelParts): Conditioning {
-  const encoder = createTextEncoder(textEncoder.config, textEncoder.weights, tokenizer);
+  const encoder = createTextEncoder(textEncoder.config, textEncoder.weights, tokenizer, textEncoder.learned);
   const embed = memoizePromise((prompt: string) => encoder.embed(prompt));
   let used = false;
   return {

@@ -6,7 +6,7 @@ import { adamw } from '../training/adamw';
 import { type Example, rowsPerStep, stepData } from '../training/data';
 import { denoisingLoss } from '../training/denoising-loss';
 import { type Checkpoint, type LoopEvent, trainingLoop } from '../training/loop';
-import { compileStep } from '../training/step';
+import { compileStep, stepPrecision } from '../training/step';
 import { trainingParams, trainingStore } from '../training/trainable';
 import type { Resize } from './augment';
 import { frozenText, trainedText } from './conditioning';
@@ -40,11 +40,6 @@ export type LearnEvent =
       readonly fraction?: number;
     }
   | LoopEvent;
-
-/** Largest norm of all gradients together, as diffusers' training scripts. */
-const MAX_GRAD_NORM = 1;
-/** Keeps half-precision gradients out of the subnormal range. FORMATS.md 0.3 */
-const HALF_LOSS_SCALE = 2 ** 12;
 
 /**
  * @returns  where the run ended; `conceptOf` says what that state has learned
@@ -110,8 +105,7 @@ export async function* learn(
   const store = trainingStore(trainables, [base.unet.weights, base.textEncoder.weights]);
   const trainer = await compileStep(g, loss, [...trainables.keys()], store, {
     optimiser: adamw({ weightDecay: options.weightDecay }),
-    maxGradNorm: MAX_GRAD_NORM,
-    ...(dtype === 'float16' && { lossScale: HALF_LOSS_SCALE }),
+    ...stepPrecision(dtype),
     ...(host.recompute && { recompute: host.recompute }),
     label: method.label,
   });

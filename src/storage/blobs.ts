@@ -1,4 +1,5 @@
 import type { BlobId } from '../document/document';
+import { sha256 } from '../util/digest';
 import { AppError } from '../util/errors';
 import { storageFull } from './quota';
 
@@ -18,10 +19,7 @@ export interface BlobStore {
 }
 
 /** Lower-case hex SHA-256. */
-export async function contentId(bytes: Uint8Array<ArrayBuffer>): Promise<BlobId> {
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
+export const contentId = (bytes: Uint8Array<ArrayBuffer>): Promise<BlobId> => sha256([bytes]);
 
 const ID = /^[0-9a-f]{64}$/;
 const missing = (id: BlobId): AppError =>

@@ -5,7 +5,7 @@ import { DeviceTensor } from '../runtime/tensor';
 import type { WeightStore } from '../runtime/weights';
 import { AppError } from '../util/errors';
 import type { NdArray } from '../util/nd-array';
-import type { StepGraph, StepOptions, Trainer } from './trainer';
+import { reported, type StepGraph, type StepOptions, type Trainer } from './trainer';
 
 /** Just below the largest float32: nothing finite is above, NaN compares as false. */
 const FINITE = 3e38;
@@ -22,7 +22,7 @@ export async function deviceStep(
   weights: WeightStore,
   options: StepOptions,
 ): Promise<Trainer> {
-  const { optimiser, maxGradNorm, lossScale = 1, label = 'training step' } = options;
+  const { optimiser, maxGradNorm, lossScale = 1, label = 'training step', metrics = {} } = options;
   const { backend } = weights;
   const names = trainable.map(({ name }) => name);
   const data = [...g.feeds];
@@ -57,7 +57,9 @@ export async function deviceStep(
         );
   const factor = op.mul(g, limit, op.scalar(g, 1 / lossScale));
 
-  const outputs: Record<string, Value> = { loss, norm: unscaled };
+  const scalarOutputs: Record<string, Value> = { loss, norm: unscaled };
+  for (const [name, value] of Object.entries(metrics)) scalarOutputs[`metric ${name}`] = value;
+  const outputs = { ...scalarOutputs };
   const slotFeeds: Value[] = [];
   for (const [i, weight] of trainable.entries()) {
     const slots = Object.fromEntries(
@@ -80,8 +82,13 @@ export async function deviceStep(
       ),
     );
   const feeds = await create([...data, ...Object.values(scalars)]);
-  const [loss0, norm0] = [loss, unscaled].map((v) => DeviceTensor.create(backend, v, v.name));
-  const results = { loss: await loss0!, norm: await norm0! };
+  const results = Object.fromEntries(
+    await Promise.all(
+      Object.entries(scalarOutputs).map(
+        async ([name, v]) => [name, await DeviceTensor.create(backend, v, name)] as const,
+      ),
+    ),
+  );
   const [now, next] = [await create(slotFeeds), await create(slotFeeds)];
   const slots = new Map<string, PingPong>(
     slotFeeds.map(({ name }) => [name, { now: now[name]!, next: next[name]! }]),
@@ -108,11 +115,19 @@ export async function deviceStep(
       await program.runDevice({ ...feeds, ...Object.fromEntries(moments) }, targets);
       for (const name of names) weights.swap(name);
       for (const slot of slots.values()) [slot.now, slot.next] = [slot.next, slot.now];
-      const [lossValue, normValue] = await Promise.all([results.loss.read(), results.norm.read()]);
-      const gradNorm = normValue.data[0]!;
+      const read = Object.entries(results).map(
+        async ([name, tensor]) => [name, (await tensor.read()).data[0]!] as const,
+      );
+      const numbers = Object.fromEntries(await Promise.all(read));
+      const gradNorm = numbers.norm!;
       const applied = gradNorm < FINITE;
       if (applied) count++;
-      return { loss: lossValue.data[0]!, gradNorm, applied };
+      return {
+        loss: numbers.loss!,
+        gradNorm,
+        applied,
+        ...reported(metrics, (name) => numbers[`metric ${name}`]!),
+      };
     },
     state: async () => ({
       count,

@@ -2,7 +2,7 @@ import { compile } from '../runtime/session';
 import type { WeightStore } from '../runtime/weights';
 import { AppError } from '../util/errors';
 import { type NdArray, sizeOf, zeros } from '../util/nd-array';
-import { gradientFactor, type StepGraph, type StepOptions, type Trainer } from './trainer';
+import { gradientFactor, reported, type StepGraph, type StepOptions, type Trainer } from './trainer';
 
 /** The optimiser over host memory, in place. For CPU backends. */
 export async function hostStep(
@@ -10,10 +10,14 @@ export async function hostStep(
   weights: WeightStore,
   options: StepOptions,
 ): Promise<Trainer> {
-  const { optimiser, lossScale = 1, label = 'training step' } = options;
+  const { optimiser, lossScale = 1, label = 'training step', metrics = {} } = options;
   const names = trainable.map(({ name }) => name);
   const training = new Set(names);
-  const outputs = { loss, ...Object.fromEntries(gradients.map((d, i) => [`d ${names[i]}`, d])) };
+  const outputs = {
+    loss,
+    ...Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`metric ${name}`, value])),
+    ...Object.fromEntries(gradients.map((d, i) => [`d ${names[i]}`, d])),
+  };
   const program = await compile(g, outputs, weights, { frozen: (name) => !training.has(name), label });
   const resident = await Promise.all(
     names.map(async (name) => (await weights.tensor(name)).ort.data as Float32Array),
@@ -42,7 +46,12 @@ export async function hostStep(
       const gradNorm = norm(gradient) / lossScale;
       const applied = Number.isFinite(gradNorm);
       if (applied) apply(gradient, gradientFactor(gradNorm, options), lr);
-      return { loss: results.loss!.data[0]!, gradNorm, applied };
+      return {
+        loss: results.loss!.data[0]!,
+        gradNorm,
+        applied,
+        ...reported(metrics, (name) => results[`metric ${name}`]!.data[0]!),
+      };
     },
     state: async () => ({
       count,

@@ -33,6 +33,8 @@ export type LoopEvent =
       readonly gradNorm: number;
       /** false: gradients overflowed and the step was skipped */
       readonly applied: boolean;
+      /** scalars that the step was asked to report */
+      readonly metrics?: Readonly<Record<string, number>>;
     }
   /** to be kept under a name of its own: older checkpoints are never overwritten */
   | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint }

@@ -1,10 +1,11 @@
 /** One training step: loss and gradients from one compiled graph, then the optimiser where the weights are. */
 import { pullback } from '../autodiff/grad';
-import { cpuVjps, vjps } from '../autodiff/vjps';
+import { cpuVjps, type VjpTable, vjps } from '../autodiff/vjps';
 import { requiredInputs } from '../onnx/encode';
 import type { Graph, Value } from '../onnx/graph';
 import { reshape } from '../onnx/movement';
 import * as op from '../onnx/ops';
+import type { Backend } from '../runtime/backend';
 import type { WeightStore } from '../runtime/weights';
 import { AppError } from '../util/errors';
 import { deviceStep } from './device-step';
@@ -37,9 +38,27 @@ export async function compileStep(
   }
   const trainable = names.map((name) => g.weights.get(name)!);
   const scale = reshape(g, op.scalar(g, options.lossScale ?? 1, loss.dtype), loss.shape);
-  const training = new Set(names);
-  const table = weights.backend.device ? vjps : cpuVjps((name) => training.has(name));
+  const table = gradientRules(weights.backend, names);
   const raw = pullback(g, [[loss, scale]], trainable, { table, recompute: options.recompute ?? [] });
   const graph = { g, loss, trainable, gradients: raw.map((d) => op.cast(g, d, 'float32')) };
   return weights.backend.device ? deviceStep(graph, weights, options) : hostStep(graph, weights, options);
 }
+
+/** The gradient rules that are fastest where a graph runs, when the weights called `names` change between runs. */
+export function gradientRules({ device }: Backend, names: readonly string[]): VjpTable {
+  const training = new Set(names);
+  return device ? vjps : cpuVjps((name) => training.has(name));
+}
+
+/** Largest norm of all gradients together, as diffusers' training scripts. */
+const MAX_GRAD_NORM = 1;
+/** Keeps half-precision gradients out of the subnormal range. FORMATS.md 0.3 */
+const HALF_LOSS_SCALE = 2 ** 12;
+
+/** How gradients are limited and scaled when a model in this precision learns. */
+export const stepPrecision = (
+  dtype: 'float32' | 'float16',
+): Pick<StepOptions, 'maxGradNorm' | 'lossScale'> => ({
+  maxGradNorm: MAX_GRAD_NORM,
+  ...(dtype === 'float16' && { lossScale: HALF_LOSS_SCALE }),
+});

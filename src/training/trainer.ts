@@ -11,6 +11,8 @@ export interface StepOptions {
   /** the loss is multiplied by this before and gradients divided by it after (float16); default 1 */
   readonly lossScale?: number;
   readonly recompute?: Recompute;
+  /** scalars of the graph that each step reports beside the loss */
+  readonly metrics?: Readonly<Record<string, Value>>;
   readonly label?: string;
 }
 
@@ -20,6 +22,8 @@ export interface StepResult {
   readonly gradNorm: number;
   /** false when a gradient was not finite: weights and moments are as before */
   readonly applied: boolean;
+  /** those asked for */
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
 /** Weights and optimiser state between two steps; what a checkpoint holds. */
@@ -55,3 +59,12 @@ export interface StepGraph {
 /** Factor that divides by the loss scale and limits the norm; PyTorch's clip_grad_norm_ adds the same 1e-6. */
 export const gradientFactor = (norm: number, { maxGradNorm, lossScale = 1 }: StepOptions): number =>
   (maxGradNorm === undefined ? 1 : Math.min(1, maxGradNorm / (norm + 1e-6))) / lossScale;
+
+/** The part of a step's result that holds the metrics asked for. */
+export const reported = (
+  metrics: NonNullable<StepOptions['metrics']>,
+  value: (name: string) => number,
+): Pick<StepResult, 'metrics'> => {
+  const names = Object.keys(metrics);
+  return names.length > 0 ? { metrics: Object.fromEntries(names.map((name) => [name, value(name)])) } : {};
+};

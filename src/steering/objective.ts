@@ -1,0 +1,64 @@
+/** The whole objective of a fit as one graph: (E7) with everything that one step runs, in one program. */
+import type { Graph, Value } from '../onnx/graph';
+import { slice } from '../onnx/movement';
+import * as op from '../onnx/ops';
+import { type TrainedNetworkOptions, trainedNetwork, weightedError } from '../training/denoising-loss';
+import { type EdsdLossOptions, edsdLoss } from './edsd';
+import type { SteerOptions } from './options';
+
+export interface ObjectiveOptions
+  extends Omit<TrainedNetworkOptions, 'batch' | 'extraPrompts'>,
+    EdsdLossOptions,
+    Pick<SteerOptions, 'edsd' | 'modeShift' | 'guidedBatch'> {}
+
+export interface Objective {
+  readonly loss: Value;
+  readonly metrics: Readonly<Record<string, Value>>;
+}
+
+/** Rows of the network that carry gradients: EDSD's, then the guided samples. */
+export const rowsOf = ({
+  edsd,
+  modeShift,
+  guidedBatch,
+}: Pick<SteerOptions, 'edsd' | 'modeShift' | 'guidedBatch'>): { edsd: 0 | 1; guided: number } => ({
+  edsd: edsd > 0 ? 1 : 0,
+  guided: modeShift > 0 ? guidedBatch : 0,
+});
+
+/** Is the empty prompt among the prompts of a step (as the last)? METHOD.md A2 */
+export const needsEmptyPrompt = ({
+  edsd,
+  edsdGuidance,
+}: Pick<SteerOptions, 'edsd' | 'edsdGuidance'>): boolean => edsd > 0 && edsdGuidance !== 1;
+
+/**
+ * edsd·L_ED + λ_MS·L_MS. The rows that carry gradients are one batch: A, then the noised guided samples; feeds are
+ * those of `trainedNetwork`, `edsdLoss` and (for the guided rows) `weightedError`.
+ *
+ * @returns loss, and metrics `delta2` and `gap` of EDSD, `modeShift` (L_MS, not weighted)
+ * @see METHOD.md E7
+ */
+export function objective(g: Graph, options: ObjectiveOptions): Objective {
+  const rows = rowsOf(options);
+  const batch = rows.edsd + rows.guided;
+  const network = trainedNetwork(g, {
+    ...options,
+    batch,
+    extraPrompts: needsEmptyPrompt(options) ? 1 : 0,
+  });
+  const terms: Value[] = [];
+  const metrics: Record<string, Value> = {};
+  if (rows.edsd > 0) {
+    const { loss, metrics: of } = edsdLoss(g, network, options);
+    terms.push(op.mul(g, loss, op.scalar(g, options.edsd)));
+    Object.assign(metrics, of);
+  }
+  if (rows.guided > 0) {
+    const { output } = network;
+    const error = weightedError(g, rows.edsd ? slice(g, output, [1], [batch], [0]) : output);
+    terms.push(op.mul(g, error, op.scalar(g, options.modeShift)));
+    metrics.modeShift = error;
+  }
+  return { loss: terms.reduce((sum, term) => op.add(g, sum, term)), metrics };
+}

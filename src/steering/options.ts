@@ -1,0 +1,246 @@
+/** What steering can be told: defaults, ranges and effects of every option. The form and the command line come from here. */
+import { AppError } from '../util/errors';
+
+/** Everything but pictures, prompts and seed that decides a fit. */
+export interface SteerOptions {
+  readonly [name: string]: number | string;
+  /** guided samples made before training starts (METHOD.md 3.4) */
+  readonly samples: number;
+  /**
+   * how they are made: from the inverted photo with spatial guidance (METHOD.md 3.5); from the inverted photo without; or
+   * from fresh noise, i.e. plain DDIM
+   */
+  readonly sampling: 'guided' | 'inverted' | 'noise';
+  /** DDIM steps of inversion and of sampling */
+  readonly ddimSteps: number;
+  /** classifier-free guidance weight of sampling */
+  readonly samplingGuidance: number;
+  /** κ: length of the correction relative to the predicted noise (E9) */
+  readonly strength: number;
+  /** what the spatial gradient corrects: the predicted noise (E9), or x_{t-1} by κ·σ_t·‖ε̂‖ (METHOD.md A7) */
+  readonly correction: 'noise' | 'latent';
+  /** share of the steps, counted from pure noise, between which the correction is on */
+  readonly guideFrom: number;
+  readonly guideTo: number;
+  /** source features: of the inverted latent at the level of t, or as inversion itself saw them (METHOD.md A9) */
+  readonly features: 'level' | 'inversion';
+  /** decoder sites whose features are compared: all, or those of lowest or highest resolution (METHOD.md A8) */
+  readonly layers: 'all' | 'coarse' | 'fine';
+  /** places compared per site (E8) */
+  readonly patches: number;
+  /** DDIM's noise: 0 none, 1 as DDPM; the source of variety beside the places drawn (METHOD.md A6) */
+  readonly eta: number;
+  /** weight of the EDSD loss; 0: mode shifting alone */
+  readonly edsd: number;
+  /** the one-step edit x̂_t: E3a, E3b, E3c, or x_t itself (METHOD.md A1) */
+  readonly oneStep: 'dds' | 'sds' | 'ddim' | 'none';
+  /** γ, size of the one-step edit; for 'ddim' the share of T that its step spans */
+  readonly gamma: number;
+  /** what stands for the Jacobian of the second call: −I (E5), +I, or itself */
+  readonly jacobian: 'minus' | 'plus' | 'true';
+  /** classifier-free guidance weight of all three calls of EDSD (METHOD.md A2) */
+  readonly edsdGuidance: number;
+  /** timesteps of EDSD are drawn from [tMin, tMax) */
+  readonly tMin: number;
+  readonly tMax: number;
+  /** w(t): 1 or 1 − ᾱ_t */
+  readonly timeWeight: 'one' | 'variance';
+  /** λ_MS, weight of mode shifting; 0: EDSD alone, and no samples are made */
+  readonly modeShift: number;
+  /** guided samples per step */
+  readonly guidedBatch: number;
+  readonly steps: number;
+  readonly learningRate: number;
+  /** AdamW's decoupled decay */
+  readonly weightDecay: number;
+  /** 0: what the concept learned trains on; else that stays and a low-rank update on top of it trains (METHOD.md A3) */
+  readonly loraRank: number;
+}
+
+/** METHOD.md 3.9; learning rates by method are in `RATES`. */
+const defaults: SteerOptions = {
+  samples: 4,
+  sampling: 'guided',
+  ddimSteps: 50,
+  samplingGuidance: 7.5,
+  strength: 0.2,
+  correction: 'noise',
+  guideFrom: 0,
+  guideTo: 1,
+  features: 'level',
+  layers: 'all',
+  patches: 256,
+  eta: 0.1,
+  edsd: 1,
+  oneStep: 'dds',
+  gamma: 0.1,
+  jacobian: 'minus',
+  edsdGuidance: 1,
+  tMin: 50,
+  tMax: 949,
+  timeWeight: 'one',
+  modeShift: 1,
+  guidedBatch: 1,
+  steps: 40,
+  learningRate: 1e-4,
+  weightDecay: 1e-2,
+  loraRank: 0,
+};
+
+/** The rate at which each method's baseline learns. METHOD.md 3.9 */
+const RATES: Readonly<Record<string, number>> = {
+  'textual-inversion': 5e-4,
+  'dreambooth-lora': 1e-4,
+  'custom-diffusion': 1e-5,
+  dreambooth: 1e-6,
+};
+
+/** Options that suit a model: under 'all' for every method, under a method's name for that one. */
+export type SteerOverrides = Readonly<Record<string, Readonly<Record<string, number | string>>>>;
+
+/** Complete defaults for concepts learned by a method. */
+export const steerDefaults = (method: string, overrides: SteerOverrides = {}): SteerOptions =>
+  ({
+    ...defaults,
+    ...(RATES[method] && { learningRate: RATES[method] }),
+    ...overrides.all,
+    ...overrides[method],
+    // spreading an index signature loses the names that `defaults` has
+  }) as SteerOptions;
+
+interface NumberField {
+  readonly label: string;
+  readonly help: string;
+  readonly min: number;
+  readonly max: number;
+  readonly step: number;
+}
+
+interface ChoiceField {
+  readonly label: string;
+  readonly help: string;
+  readonly choices: readonly string[];
+}
+
+const number = (label: string, help: string, min: number, max: number, step: number): NumberField => ({
+  label,
+  help,
+  min,
+  max,
+  step,
+});
+const choice = (label: string, help: string, ...choices: string[]): ChoiceField => ({ label, help, choices });
+
+/** Range and effect of each option. */
+export const steerFields: Readonly<Record<string, NumberField | ChoiceField>> = {
+  steps: number('Steps', 'More steps follow the photo further and take longer.', 1, 1000, 1),
+  learningRate: number('Learning rate', 'How far each step moves the concept.', 1e-8, 0.1, 1e-8),
+  edsd: number(
+    'Keep photo',
+    'Weight of agreeing with the plain model on the photo; 0 switches it off.',
+    0,
+    10,
+    0.1,
+  ),
+  modeShift: number('Likeness', 'Weight of the guided samples; 0 switches them off.', 0, 10, 0.1),
+  samples: number('Guided samples', 'Pictures of the concept in the photo’s layout, made first.', 1, 16, 1),
+  sampling: choice(
+    'Samples',
+    'guided follow the photo’s layout, inverted start from it, noise ignore it.',
+    'guided',
+    'inverted',
+    'noise',
+  ),
+  ddimSteps: number('Sampling steps', 'More steps follow photo and concept more closely.', 2, 200, 1),
+  samplingGuidance: number('Sample guidance', 'How strongly the words pull in the samples.', 1, 30, 0.5),
+  strength: number('Layout strength', 'How strongly samples are held to the photo’s layout.', 0, 5, 0.01),
+  correction: choice(
+    'Corrects',
+    'What the layout gradient changes: predicted noise, or the latent itself.',
+    'noise',
+    'latent',
+  ),
+  guideFrom: number('Layout from', 'Share of sampling after which layout starts to be held.', 0, 1, 0.05),
+  guideTo: number('Layout until', 'Share of sampling after which layout is let go.', 0, 1, 0.05),
+  features: choice(
+    'Layout features',
+    'Taken from the noised photo at the same level, or as inversion saw it.',
+    'level',
+    'inversion',
+  ),
+  layers: choice('Layout layers', 'Which resolutions of the model are compared.', 'all', 'coarse', 'fine'),
+  patches: number('Layout places', 'Places compared per layer; fewer give more variety.', 2, 1024, 1),
+  eta: number('Sample noise', 'Fresh noise while sampling: more variety, looser layout.', 0, 1, 0.05),
+  oneStep: choice(
+    'One-step edit',
+    'Form of the small edit that the concept is judged on.',
+    'dds',
+    'sds',
+    'ddim',
+    'none',
+  ),
+  gamma: number('Edit size', 'Size of that small edit.', 0, 2, 0.01),
+  jacobian: choice(
+    'Jacobian',
+    'minus is the method; plus and true are for comparison and do harm.',
+    'minus',
+    'plus',
+    'true',
+  ),
+  edsdGuidance: number(
+    'Fit guidance',
+    'Guidance while comparing with the plain model; 1 is none.',
+    1,
+    30,
+    0.5,
+  ),
+  tMin: number('Lowest noise', 'Smallest timestep compared.', 0, 998, 1),
+  tMax: number('Highest noise', 'Timesteps stay below this.', 1, 1000, 1),
+  timeWeight: choice('Noise weighting', 'Whether high noise counts more.', 'one', 'variance'),
+  guidedBatch: number('Samples per step', 'More are steadier and slower.', 1, 8, 1),
+  weightDecay: number('Weight decay', 'Pulls what trains towards zero.', 0, 1, 0.001),
+  loraRank: number(
+    'Update on top',
+    'Rank of a separate low-rank update; 0 trains the concept’s own weights.',
+    0,
+    64,
+    1,
+  ),
+};
+
+/**
+ * Given options → complete and in range.
+ *
+ * @throws AppError BAD_REQUEST naming the option that is unknown, of another type or out of range
+ */
+export function checkSteerOptions(
+  given: Readonly<Record<string, unknown>>,
+  complete: SteerOptions,
+): SteerOptions {
+  const unknown = Object.keys(given).find((name) => !(name in steerFields));
+  if (unknown) throw new AppError('BAD_REQUEST', `there is no option called ${unknown}`);
+  const options: Record<string, unknown> = { ...complete, ...given };
+  for (const [name, field] of Object.entries(steerFields)) {
+    const value = options[name];
+    const wanted = expectation(field, value);
+    if (wanted) throw new AppError('BAD_REQUEST', `${name} must be ${wanted}, not ${JSON.stringify(value)}`);
+  }
+  const checked = options as unknown as SteerOptions;
+  if (checked.tMin >= checked.tMax) throw new AppError('BAD_REQUEST', 'tMin must be below tMax');
+  if (checked.edsd === 0 && checked.modeShift === 0) {
+    throw new AppError('BAD_REQUEST', 'with edsd and modeShift both 0 there is nothing to fit');
+  }
+  return checked;
+}
+
+/** null when the value fits */
+function expectation(field: NumberField | ChoiceField, value: unknown): string | null {
+  if ('choices' in field) {
+    return field.choices.includes(value as string) ? null : `one of ${field.choices.join(', ')}`;
+  }
+  const { min, max, step } = field;
+  const whole = step === 1;
+  const fits =
+    typeof value === 'number' && value >= min && value <= max && (!whole || Number.isInteger(value));
+  return fits ? null : `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`;
+}

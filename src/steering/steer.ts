@@ -1,0 +1,219 @@
+/** Steering: a concept and a photo in, the concept fitted to that photo out. */
+import { createAutoencoder } from '../diffusion/autoencoder';
+import type { ModelParts } from '../diffusion/model';
+import { createTextEncoder } from '../diffusion/text-encoder';
+import { vaeFactor } from '../models/vae-config';
+import { applyConcept, type Concept } from '../personalization/concept';
+import { runHash } from '../personalization/config-hash';
+import { type Checkpoint, type LoopEvent, trainingLoop } from '../training/loop';
+import { AppError } from '../util/errors';
+import { isFiniteArray, type NdArray } from '../util/nd-array';
+import { conceptHash, type Fit } from './fit';
+import { type FitContexts, fitTrainer } from './fit-trainer';
+import { guidedSamples } from './guided-sampling';
+import { rowsOf } from './objective';
+import { checkSteerOptions, type SteerOptions, steerDefaults } from './options';
+
+/** Everything that decides a fit. */
+export interface SteerRequest {
+  readonly concept: Concept;
+  /** the edited square of the photo [1,3,S,S] in [-1,1], S as the model's pictures */
+  readonly picture: NdArray;
+  /** what the photo shows, and the same with the concept's words in place of its subject */
+  readonly sourcePrompt: string;
+  readonly targetPrompt: string;
+  /** what differs from `steerDefaults(concept.method)` */
+  readonly options: Partial<SteerOptions>;
+  readonly seed: number;
+}
+
+/** Where a fit stands: the training run, and the samples it trains on. */
+export interface SteerCheckpoint extends Checkpoint {
+  readonly guided: readonly NdArray[];
+}
+
+export interface SteerHost {
+  /** bytes that a run may take in all and in one tensor */
+  readonly limits: { readonly total?: number; readonly tensor?: number };
+  readonly checkpointEvery?: number;
+  readonly sampleEvery?: number;
+  readonly resume?: SteerCheckpoint;
+  readonly finish?: AbortSignal;
+  /** compute values again instead of keeping them, and attention this many query rows at a time */
+  readonly recompute?: readonly ('block' | 'tile')[];
+  readonly attentionTile?: number;
+}
+
+export type SteerEvent =
+  | {
+      readonly kind: 'stage';
+      readonly name: 'encode' | 'invert' | 'guide' | 'compile' | 'fit';
+      readonly fraction?: number;
+    }
+  /** estimates of the clean guided samples after a sampling step, latents [1,C,h,w] */
+  | {
+      readonly kind: 'guided';
+      readonly index: number;
+      readonly total: number;
+      readonly samples: readonly NdArray[];
+      /** mean L_sp; null where nothing guides */
+      readonly loss: number | null;
+    }
+  /** metrics: `delta2` (mean Δ²), `gap` (MSE of A and C), `modeShift` (L_MS), as far as they are part of the fit */
+  | Extract<LoopEvent, { kind: 'step' }>
+  | { readonly kind: 'checkpoint'; readonly checkpoint: SteerCheckpoint }
+  /** a good moment to look: `fit` is what has been learned so far */
+  | { readonly kind: 'sample'; readonly index: number; readonly fit: () => Promise<Fit> };
+
+/** SHA-256 (hex) of everything that decides a fit; equal keys are equal fits. */
+export async function fitKey(base: ModelParts, request: SteerRequest): Promise<string> {
+  const { concept, picture, sourcePrompt, targetPrompt, seed } = request;
+  const settings = { parent: await conceptHash(concept), sourcePrompt, targetPrompt, seed };
+  return runHash(base, { ...settings, options: completeOptions(request) }, [picture]);
+}
+
+const completeOptions = ({ concept, options }: SteerRequest): SteerOptions =>
+  checkSteerOptions(options, steerDefaults(concept.method));
+
+/**
+ * Fit a concept to a photo. Pausing is not asking for the next event; cancelling is `return()`. The concept and the base
+ * stay as they are.
+ *
+ * @throws AppError BAD_REQUEST for a request that cannot run; UNSUPPORTED_MODEL; TOO_BIG; NUMERIC; OUT_OF_MEMORY
+ * @see METHOD.md 3.3 to 3.5, 3.10
+ */
+export async function* steer(
+  base: ModelParts,
+  request: SteerRequest,
+  host: SteerHost,
+): AsyncGenerator<SteerEvent, Fit> {
+  const { concept, seed } = request;
+  const options = completeOptions(request);
+  checkPrompts(request);
+  const [parent, key] = await Promise.all([conceptHash(concept), fitKey(base, request)]);
+  const personalised = applyConcept(base, concept);
+  try {
+    yield { kind: 'stage', name: 'encode' };
+    const source = await encoded(base, request.picture);
+    const contexts = await textStates(base, personalised, request);
+    const rows = rowsOf(options);
+    let samples: readonly NdArray[] = host.resume?.guided ?? [];
+    if (rows.guided > 0 && samples.length === 0) {
+      samples = yield* sampled(base, personalised, { source, contexts, seed, limits: host.limits }, options);
+    }
+
+    yield { kind: 'stage', name: 'compile' };
+    const run = await fitTrainer(
+      base,
+      personalised,
+      { concept, source, contexts, samples, targetPrompt: request.targetPrompt, options, seed },
+      host,
+    );
+    const fit = (state: Checkpoint['state']): Fit => ({
+      parent,
+      key,
+      onTop: run.onTop,
+      delta: run.delta(state),
+      guided: samples,
+    });
+    yield { kind: 'stage', name: 'fit' };
+    try {
+      const loop = trainingLoop(run.trainer, run.batch, {
+        steps: options.steps,
+        learningRate: () => options.learningRate,
+        configHash: key,
+        ...(host.checkpointEvery && { checkpointEvery: host.checkpointEvery }),
+        ...(host.sampleEvery && { sampleEvery: host.sampleEvery }),
+        ...(host.resume && { resume: host.resume }),
+        ...(host.finish && { finish: host.finish }),
+      });
+      for (;;) {
+        const next = await loop.next();
+        if (next.done) return fit(next.value.state);
+        const event = next.value;
+        if (event.kind === 'checkpoint') {
+          yield { kind: 'checkpoint', checkpoint: { ...event.checkpoint, guided: samples } };
+        } else if (event.kind === 'sample') {
+          yield { ...event, fit: async () => fit(await run.trainer.state()) };
+        } else yield event;
+      }
+    } finally {
+      await run.dispose();
+    }
+  } finally {
+    for (const part of ['unet', 'textEncoder'] as const) {
+      if (personalised[part].weights !== base[part].weights) personalised[part].weights.dispose();
+    }
+  }
+}
+
+/** @throws AppError BAD_REQUEST */
+function checkPrompts({ concept, sourcePrompt, targetPrompt }: SteerRequest): void {
+  if (sourcePrompt.trim() === '') {
+    throw new AppError('BAD_REQUEST', 'steering needs to be told what the photo shows');
+  }
+  if (!targetPrompt.includes(concept.token)) {
+    throw new AppError('BAD_REQUEST', `the target prompt must contain the concept’s word ${concept.token}`);
+  }
+}
+
+/** @throws AppError SHAPE, NUMERIC */
+async function encoded({ vae, unet }: ModelParts, picture: NdArray): Promise<NdArray> {
+  const side = (unet.config.sampleSize?.[0] ?? 64) * vaeFactor(vae.config);
+  if (picture.shape.join() !== `1,3,${side},${side}`) {
+    throw new AppError('SHAPE', `the picture must be [1,3,${side},${side}], not [${picture.shape}]`);
+  }
+  const autoencoder = createAutoencoder(vae.config, vae.weights, side);
+  try {
+    const latent = await autoencoder.encode(picture);
+    if (isFiniteArray(latent)) return latent;
+    throw new AppError('NUMERIC', 'the encoded photo holds numbers that are not finite');
+  } finally {
+    await autoencoder.dispose();
+  }
+}
+
+/** Text states of the frozen model and of the personalised one, as it starts. */
+async function textStates(
+  base: ModelParts,
+  personalised: ModelParts,
+  { sourcePrompt, targetPrompt }: SteerRequest,
+): Promise<FitContexts> {
+  const [plain, own] = [base, personalised].map(({ textEncoder, tokenizer }) =>
+    createTextEncoder(textEncoder.config, textEncoder.weights, tokenizer, textEncoder.learned),
+  );
+  try {
+    return {
+      source: await plain!.embed(sourcePrompt),
+      sourceEmpty: await plain!.embed(''),
+      target: await own!.embed(targetPrompt),
+      empty: await own!.embed(''),
+    };
+  } finally {
+    await plain!.dispose();
+    await own!.dispose();
+  }
+}
+
+/** The guided samples, with their progress. */
+async function* sampled(
+  ...[base, personalised, inputs, options]: Parameters<typeof guidedSamples>
+): AsyncGenerator<SteerEvent, readonly NdArray[]> {
+  const inverts = options.sampling !== 'noise';
+  yield { kind: 'stage', name: inverts ? 'invert' : 'guide' };
+  const sampling = guidedSamples(base, personalised, inputs, options);
+  try {
+    for (;;) {
+      const next = await sampling.next();
+      if (next.done) return next.value;
+      const { stage, index, total } = next.value;
+      yield { kind: 'stage', name: stage, fraction: (index + 1) / total };
+      if (next.value.stage === 'guide') {
+        const { samples, loss } = next.value;
+        yield { kind: 'guided', index, total, samples, loss };
+      }
+    }
+  } finally {
+    await sampling.return([]);
+  }
+}
