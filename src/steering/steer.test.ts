@@ -3,6 +3,7 @@ import type { Concept } from '../personalization/concept';
 import { learn } from '../personalization/learn';
 import type { LearnOptions } from '../personalization/method';
 import { personalizationMethods } from '../personalization/methods';
+import { conceptOf } from '../personalization/plan';
 import { openBackend } from '../runtime/backend';
 import { loadOrtNode } from '../runtime/ort-node';
 import { tinyModel } from '../training/tiny-model';
@@ -37,7 +38,7 @@ const concept = memoizePromise(async (name: string): Promise<Concept> => {
   const job = learn(base, request, { resize: async (x) => x, limits: {} });
   for (;;) {
     const next = await job.next();
-    if (next.done) return next.value;
+    if (next.done) return conceptOf(request, next.value.state);
   }
 });
 
