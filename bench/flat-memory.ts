@@ -4,65 +4,77 @@ import { loadOrtNode } from '../src/runtime/ort-node';
 import { type HarnessBrowser, withBrowser } from '../tools/harness/browser';
 import { createEdits } from './edits';
 import type { run as editInBrowser } from './edits.browser';
+import { createLearning } from './learning';
+import type { run as learnInBrowser } from './learning.browser';
 import type { Bench, Measurement } from './measure';
 
-/** Growth, %, from the end of the warm-up to the end of all edits; ± 2 is flat. */
+/** Growth, %, from the end of the warm-up to the end; ± 2 is flat. */
 const TARGET = 2;
 const MB = 1e6;
 
+/** How often; the software WebGPU adapter takes half a second for one run of a tiny network. */
+const EDITS = { cpu: 500, webgpu: 60 };
+const STEPS = { cpu: 2000, webgpu: 60 };
+
+/** Bytes by what they are in. */
+type Bytes = Readonly<Record<string, number>>;
+
 export const flatMemory: Bench = async () => [
-  ...(await onNode(500)),
+  ...(await onNode(`${EDITS.cpu} edits`, createEdits(loadOrtNode, 'node'), EDITS.cpu)),
+  ...(await onNode(`${STEPS.cpu} steps`, createLearning(loadOrtNode, 'node', STEPS.cpu), STEPS.cpu)),
   ...(await withBrowser(async (browser) => [
-    ...(await inBrowser(browser, 'wasm', 500)),
-    // the software adapter takes half a second per run
-    ...(await inBrowser(browser, 'webgpu', 60)),
+    ...(await inBrowser(browser, 'wasm', EDITS.cpu, STEPS.cpu)),
+    ...(await inBrowser(browser, 'webgpu', EDITS.webgpu, STEPS.webgpu)),
   ])),
 ];
 
-async function onNode(edits: number): Promise<Measurement[]> {
+const collect: () => void = (() => {
   setFlagsFromString('--expose-gc');
-  const collect: () => void = runInNewContext('gc');
-  const edit = createEdits(loadOrtNode, 'node');
-  const measure = () => {
+  return runInNewContext('gc');
+})();
+
+const onNode = (what: string, work: (count: number) => Promise<void>, count: number) =>
+  grown(`node: ${what}`, count, async (part) => {
+    await work(part);
     collect();
     const { heapUsed, rss } = process.memoryUsage();
-    return { heap: heapUsed, rss };
-  };
-  await edit(edits / 5, 2);
-  const before = measure();
-  await edit((edits * 4) / 5, 2);
-  const after = measure();
-  return [
-    growth(`node: JS heap over ${edits} edits`, before.heap, after.heap),
-    growth(`node: process over ${edits} edits`, before.rss, after.rss),
-  ];
-}
+    return { 'JS heap': heapUsed, process: rss };
+  });
 
 async function inBrowser(
   browser: HarnessBrowser,
   backend: 'wasm' | 'webgpu',
   edits: number,
+  steps: number,
 ): Promise<Measurement[]> {
-  const edit = async (count: number) => {
-    const request = { backend, edits: count, runs: backend === 'webgpu' ? 1 : 2 };
-    const held = await browser.call<typeof editInBrowser>('bench/edits.browser.ts', request);
-    return { ...held, heap: await browser.heap() };
-  };
-  const before = await edit(edits / 5);
-  const after = await edit((edits * 4) / 5);
+  const after = async ({ wasm, gpu }: { readonly wasm: number; readonly gpu: number }): Promise<Bytes> => ({
+    'JS heap': await browser.heap(),
+    'wasm heap': wasm,
+    ...(backend === 'webgpu' && { 'GPU buffers': gpu }),
+  });
   return [
-    growth(`${backend}: JS heap over ${edits} edits`, before.heap, after.heap),
-    growth(`${backend}: wasm heap over ${edits} edits`, before.wasm, after.wasm),
-    ...(backend === 'webgpu'
-      ? [growth(`webgpu: GPU buffers over ${edits} edits`, before.gpu, after.gpu)]
-      : []),
+    ...(await grown(`${backend}: ${edits} edits`, edits, async (part) =>
+      after(await browser.call<typeof editInBrowser>('bench/edits.browser.ts', { backend, edits: part })),
+    )),
+    ...(await grown(`${backend}: ${steps} steps`, steps, async (take) =>
+      after(await browser.call<typeof learnInBrowser>('bench/learning.browser.ts', { backend, steps, take })),
+    )),
   ];
 }
 
-const growth = (name: string, before: number, after: number): Measurement => ({
-  name,
-  value: before === after ? 0 : 100 * (after / before - 1),
-  unit: '%',
-  target: TARGET,
-  note: `${(before / MB).toFixed(1)} → ${(after / MB).toFixed(1)} MB`,
-});
+/** Growth from two fifths of the way, when everything has warmed up, to the end. */
+async function grown(
+  name: string,
+  count: number,
+  hold: (part: number) => Promise<Bytes>,
+): Promise<Measurement[]> {
+  const before = await hold((count * 2) / 5);
+  const after = await hold((count * 3) / 5);
+  return Object.entries(before).map(([where, bytes]) => ({
+    name: `${name}, ${where}`,
+    value: bytes === after[where] ? 0 : 100 * (after[where]! / bytes - 1),
+    unit: '%',
+    target: TARGET,
+    note: `${(bytes / MB).toFixed(1)} → ${(after[where]! / MB).toFixed(1)} MB`,
+  }));
+}

@@ -1,5 +1,3 @@
-import { cpus, loadavg } from 'node:os';
-
 /** One line of a bench's table. */
 export interface Measurement {
   readonly name: string;
@@ -21,6 +19,19 @@ export const median = (values: readonly number[]): number => {
   return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 };
 
+/** Does one thing again and again. */
+export const timed = (once: () => Promise<unknown>): Contender => {
+  return async (runs) => {
+    const times: number[] = [];
+    for (let i = 0; i < runs; i++) {
+      const from = performance.now();
+      await once();
+      times.push(performance.now() - from);
+    }
+    return times;
+  };
+};
+
 /**
  * Let contenders take turns, so that whatever else the machine does hits all of them, and give each one's median.
  * The first turn warms up and is not counted.
@@ -39,11 +50,3 @@ export async function takeTurns<Name extends string>(
   }
   return Object.fromEntries(names.map((name) => [name, median(times[name])])) as Record<Name, number>;
 }
-
-/** What the numbers were measured on; a load above the number of cores means that they are noisy. */
-export const machine = () => ({
-  cpu: cpus()[0]?.model ?? 'unknown',
-  cores: cpus().length,
-  node: process.version,
-  load: loadavg()[0]!,
-});

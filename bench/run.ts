@@ -1,9 +1,10 @@
 /** `npm run bench -- [NAME...]`: measures, prints a table, keeps the numbers in bench/results/NAME.json. */
 import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { creation } from './creation';
 import { flatMemory } from './flat-memory';
-import { type Bench, type Measurement, machine } from './measure';
+import type { Bench, Measurement } from './measure';
 import { torch } from './torch';
 import { training } from './training';
 import { unetForward } from './unet-forward';
@@ -19,6 +20,14 @@ const BENCHES: Readonly<Record<string, Bench>> = {
 };
 
 const RESULTS = join(import.meta.dirname, 'results');
+
+/** What the numbers were measured on; a load above the number of cores means that they are noisy. */
+const machine = () => ({
+  cpu: cpus()[0]?.model ?? 'unknown',
+  cores: cpus().length,
+  node: process.version,
+  load: loadavg()[0]!,
+});
 
 function row({ name, value, unit, target, note }: Measurement): string {
   const verdict = target === undefined ? '' : value <= target ? `≤ ${target} ok` : `> ${target} MISSED`;

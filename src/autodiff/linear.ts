@@ -104,6 +104,10 @@ function convWeight(g: Graph, how: ConvGradients, x: Value, dy: Value, shape: Sh
   }
   const rows = reshape(g, channelsFirst(g, dy), [dy.shape[1]!, -1]);
   const channels = x.shape[1]!;
+  if (how.weight === 'columns') {
+    const columns = patches(g, x, shape.slice(2), { strides, pads, dilations });
+    return reshape(g, op.gemm(g, rows, columns, undefined, { transB: true }), shape);
+  }
   const taps = windows(
     g,
     channelsFirst(g, padded(g, x, pads)),
@@ -112,14 +116,6 @@ function convWeight(g: Graph, how: ConvGradients, x: Value, dy: Value, shape: Sh
     strides,
     dilations,
   );
-  if (how.weight === 'columns') {
-    // [C,B,...] side by side along B are [C, tap, B, ...]
-    const columns = concat(g, taps, 1);
-    const product = op.gemm(g, rows, reshape(g, columns, [channels * taps.length, -1]), undefined, {
-      transB: true,
-    });
-    return reshape(g, product, shape);
-  }
   const products = taps.map((t) =>
     op.gemm(g, rows, reshape(g, t, [channels, -1]), undefined, { transB: true }),
   );
@@ -130,6 +126,20 @@ function convWeight(g: Graph, how: ConvGradients, x: Value, dy: Value, shape: Sh
     0,
   );
   return reshape(g, transpose(g, stacked, [1, 2, 0]), shape);
+}
+
+/** For each channel and kernel tap the input pixels that it meets, [C·taps, B·…out]: a convolution whose kernels pick one pixel each. */
+function patches(g: Graph, x: Value, kernel: Shape, window: op.ConvOptions): Value {
+  const [batch, channels, ...size] = x.shape as readonly [number, number, ...number[]];
+  const taps = sizeOf(kernel);
+  if (taps === 1 && (window.strides ?? []).every((s) => s === 1) && (window.pads ?? []).every((p) => p === 0))
+    return reshape(g, channelsFirst(g, x), [channels, -1]);
+  const identity = Float32Array.from({ length: taps * taps }, (_, i) => (i % (taps + 1) === 0 ? 1 : 0));
+  const picks = op.cast(g, g.constant(identity, [taps, 1, ...kernel]), x.dtype);
+  const picked = op.conv(g, reshape(g, x, [batch * channels, 1, ...size]), picks, undefined, window);
+  const places = picked.shape.slice(2);
+  const perImage = reshape(g, picked, [batch, channels * taps, sizeOf(places)]);
+  return reshape(g, channelsFirst(g, perImage), [channels * taps, -1]);
 }
 
 /** Depthwise and grouped kernels: elementwise products per tap (few channels meet, so a matrix product has no use). */

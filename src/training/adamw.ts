@@ -1,4 +1,5 @@
 import * as op from '../onnx/ops';
+import { adamwKernel } from './adamw-kernel';
 import type { Optimiser } from './optimiser';
 
 export interface AdamWOptions {
@@ -35,17 +36,6 @@ export function adamw(options: AdamWOptions = {}): Optimiser {
       const step = op.mul(g, op.div(g, m, size), rate!);
       return { weight: op.sub(g, op.mul(g, weight, decay!), step), slots: { m, v } };
     },
-    apply(weight, gradient, factor, slots, scalars) {
-      const [m, v] = [slots.m!, slots.v!];
-      const [decay, rate, correction] = [scalars.decay!, scalars.rate!, scalars.correction!];
-      for (let i = 0; i < weight.length; i++) {
-        const g = gradient[i]! * factor;
-        const mi = beta1 * m[i]! + (1 - beta1) * g;
-        const vi = beta2 * v[i]! + (1 - beta2) * g * g;
-        m[i] = mi;
-        v[i] = vi;
-        weight[i] = decay * weight[i]! - (rate * mi) / (Math.sqrt(vi) * correction + eps);
-      }
-    },
+    apply: adamwKernel({ beta1, beta2, eps }),
   };
 }
