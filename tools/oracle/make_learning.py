@@ -5,43 +5,14 @@ usage: make_learning.py OUT.json     (src/personalization/golden/learning.json; 
 Model and feeds are the ones of src/training/tiny-model.ts and src/personalization/learning.test.ts: random numbers of
 torch's generator, seeded by the weight's name or by 100 + step.
 """
-import json, math, sys, warnings
+import json, sys
 
-warnings.filterwarnings("ignore")
 import torch
-from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor, CustomDiffusionAttnProcessor
-from transformers import CLIPTextConfig, CLIPTextModel
+from diffusers.models.attention_processor import CustomDiffusionAttnProcessor
 
-STEPS, ROWS, L, VOCAB, BOS, WIDTH = 3, 2, 12, 517, 515, 16
-CAT = 513  # id of the class word
+from tiny_model import BOS, CAT, L, VOCAB, WIDTH, models, states
 
-
-def seed_of(name):
-    h = 0
-    for c in name: h = (h * 31 + ord(c)) % 2 ** 32
-    return h
-
-
-def start(name, p):
-    normal = torch.randn(p.numel(), generator=torch.Generator().manual_seed(seed_of(name))).reshape(p.shape)
-    matrix = p.ndim > 1
-    spread = 1 / math.sqrt(p[0].numel()) if matrix else 0.1
-    return (1.0 if not matrix and name.endswith(".weight") else 0.0) + spread * normal
-
-
-def models():
-    unet = UNet2DConditionModel(
-        sample_size=8, block_out_channels=(16, 32), layers_per_block=1, down_block_types=("CrossAttnDownBlock2D",) * 2,
-        up_block_types=("CrossAttnUpBlock2D",) * 2, cross_attention_dim=WIDTH, attention_head_dim=2, norm_num_groups=4)
-    text = CLIPTextModel(CLIPTextConfig(
-        hidden_size=WIDTH, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, vocab_size=VOCAB,
-        max_position_embeddings=L, hidden_act="quick_gelu", eos_token_id=516))
-    for n, p in unet.named_parameters(): p.data = start(n, p)
-    for n, p in text.named_parameters(): p.data = start("text_model." + n.removeprefix("text_model."), p)
-    unet.set_attn_processor(AttnProcessor())
-    for m in (unet, text): m.eval().requires_grad_(False)
-    return unet, text
+STEPS, ROWS = 3, 2
 
 
 def feeds(step):
@@ -53,14 +24,6 @@ def feeds(step):
     ids[:, 0] = BOS
     ids[:, 3] = VOCAB  # the learned word
     return x, target, weight, t, ids
-
-
-def states(text, rows, ids):
-    """text states with the learned row at id VOCAB"""
-    table = torch.cat([text.get_input_embeddings().weight, rows])
-    hook = text.get_input_embeddings().register_forward_hook(lambda *_: table[ids])
-    try: return text(ids.clamp(max=VOCAB - 1)).last_hidden_state
-    finally: hook.remove()
 
 
 def run(setup, lr):
