@@ -14,7 +14,7 @@ const direct: Record<string, string[]> = {
   training: ['autodiff', 'diffusion'],
   personalization: ['training'],
   steering: ['personalization'],
-  editing: ['diffusion'],
+  editing: ['training'],
   metrics: ['models', 'runtime'],
   formats: ['document'],
   storage: ['formats'],

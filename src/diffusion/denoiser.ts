@@ -38,6 +38,7 @@ export interface PartAttention {
 export interface Denoiser {
   /** rows in one run, 1 or 2: what memory allows. More rows than this are run in several passes */
   readonly maxBatch: number;
+  readonly weights: WeightStore;
   /**
    * @param x             noisy latents [B,C,h,w]
    * @param t             timestep of all rows, in [0, T)
@@ -96,6 +97,7 @@ export function createDenoiser(config: UNetConfig, weights: WeightStore, options
 
   return {
     maxBatch,
+    weights,
     async predict(x, t, context, tokenWeights) {
       const batch = x.shape[0]!;
       const weighted = tokenWeights ?? zeros([batch, tokens, 1]);

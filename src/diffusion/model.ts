@@ -29,6 +29,8 @@ export interface ModelParts {
 
 /** A latent diffusion model that can encode, condition, predict and decode. One per checkpoint and precision. */
 export interface DiffusionModel {
+  /** the network behind `predictNoise` */
+  readonly unet: ModelParts['unet'];
   /** configs and weights, for graphs beyond prediction: gradients, attention control */
   readonly parts: ModelParts;
   /** bytes that a run may take in all and in one tensor */
@@ -61,7 +63,7 @@ export interface DiffusionModel {
 }
 
 /** What a concept gives a model of its own. */
-export type PersonalModel = Pick<DiffusionModel, 'embed' | 'predictNoise'>;
+export type PersonalModel = Pick<DiffusionModel, 'embed' | 'predictNoise' | 'tokenizer' | 'unet'>;
 
 export interface WatchedPredictor {
   readonly predictNoise: PredictNoise;
@@ -112,6 +114,7 @@ export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']
     );
 
   return {
+    unet,
     parts,
     limits,
     dtype: unet.weights.dtype,
@@ -149,8 +152,15 @@ export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']
     },
     async personalise(changes) {
       const own = await personaliser.apply(changes);
-      const { embed } = own.text ?? text.with(wordsOf(parts, changes.tokens));
-      return { embed, predictNoise: denoiserNoise(own.unet ?? denoiser, schedule) };
+      const words = wordsOf(parts, changes.tokens);
+      const { embed } = own.text ?? text.with(words);
+      const network = own.unet ?? denoiser;
+      return {
+        embed,
+        predictNoise: denoiserNoise(network, schedule),
+        tokenizer: words.tokenizer,
+        unet: { config: unet.config, weights: network.weights },
+      };
     },
     async dispose() {
       for (const part of [personaliser, denoiser, autoencoder, text]) await part.dispose();

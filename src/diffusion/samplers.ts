@@ -1,7 +1,15 @@
 import { assert } from '../util/errors';
 import { axpby, type NdArray, ndArray, zip } from '../util/nd-array';
 import type { TorchRng } from '../util/random';
-import { levelAt, levelOfSigma, mix, type PredictionType, predictions, type Schedule } from './schedule';
+import {
+  ddimCoefficients,
+  levelAt,
+  levelOfSigma,
+  mix,
+  type PredictionType,
+  predictions,
+  type Schedule,
+} from './schedule';
 import { dpmSolverGrid, eulerGrid, karrasGrid, lcmGrid, sigmaAt, timestepGrid } from './timesteps';
 
 /** The network (with guidance, if any): latent [B,C,h,w] at timestep t → its output. */
@@ -190,9 +198,8 @@ function adamsBashforth(history: readonly NdArray[]): NdArray {
 
 /** DDIM's step written so that it takes any ε (PNDM eq. 11). */
 function transfer(schedule: Schedule, x: NdArray, eps: NdArray, t: number, to: number): NdArray {
-  const [here, next] = [levelAt(schedule, t), levelAt(schedule, to)];
-  const ratio = next.alpha / here.alpha;
-  return axpby(ratio, x, next.sigma - ratio * here.sigma, eps);
+  const { sample, noise } = ddimCoefficients(levelAt(schedule, t), levelAt(schedule, to));
+  return axpby(sample, x, noise, eps);
 }
 
 /**

@@ -148,6 +148,30 @@ export function predictions(
   }
 }
 
+/** ε̂ = output·m + sample·x of a network output m at x of this level: the noise of `predictions`, as coefficients. */
+export function noiseCoefficients(
+  type: PredictionType,
+  { alpha, sigma }: Level,
+): { readonly output: number; readonly sample: number } {
+  switch (type) {
+    case 'epsilon':
+      return { output: 1, sample: 0 };
+    case 'v_prediction':
+      return { output: alpha, sample: sigma };
+    case 'sample':
+      return { output: -alpha / sigma, sample: 1 / sigma };
+  }
+}
+
+/** DDIM's deterministic step from one level to another as coefficients: x' = sample·x + noise·ε̂ (METHOD.md B5). */
+export function ddimCoefficients(
+  from: Level,
+  to: Level,
+): { readonly sample: number; readonly noise: number } {
+  const sample = to.alpha / from.alpha;
+  return { sample, noise: to.sigma - sample * from.sigma };
+}
+
 /** What the network should output at alpha·x0 + sigma·noise: the target of its training loss. */
 export function predictionTarget(
   type: PredictionType,

@@ -24,6 +24,8 @@ export interface EncodedPrompt {
   readonly ids: readonly number[];
   /** the word (normalised) that each token belongs to, [L]; null for start, end and padding */
   readonly words: readonly (string | null)[];
+  /** the words in order with their tokens [begin, end); a learned word has all its vectors */
+  readonly spans: readonly { readonly word: string; readonly begin: number; readonly end: number }[];
   /** tokens before padding, with start and end */
   readonly length: number;
   /** words that did not fit were dropped: tell the person */
@@ -115,12 +117,20 @@ export function createTokenizer(options: TokenizerOptions): Tokenizer {
     withPlaceholders: (others) => createTokenizer({ ...options, placeholders: others }),
     placeholderIds: (token) => learned.get(normalise(token)) ?? [],
     encode(prompt) {
-      const tokens = split(prompt).flatMap(({ word, ids }) => ids.map((id) => ({ word, id })));
+      const parts = split(prompt);
+      const tokens = parts.flatMap(({ word, ids }) => ids.map((id) => ({ word, id })));
       const kept = tokens.slice(0, modelMaxLength - 2);
+      let next = 1;
+      const spans = parts.map(({ word, ids }) => {
+        const begin = next;
+        next += ids.length;
+        return { word, begin, end: Math.min(next, kept.length + 1) };
+      });
       const padding = modelMaxLength - 2 - kept.length;
       return {
         ids: [bosId, ...kept.map(({ id }) => id), eosId, ...new Array<number>(padding).fill(padId)],
         words: [null, ...kept.map(({ word }) => word), null, ...new Array<null>(padding).fill(null)],
+        spans: spans.filter(({ begin, end }) => begin < end),
         length: kept.length + 2,
         truncated: kept.length < tokens.length,
       };

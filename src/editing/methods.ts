@@ -19,7 +19,17 @@ export interface ScoreMethod {
   readonly defaults: ScoreOptions;
 }
 
-export type EditMethod = ScoreMethod;
+/** A method that samples the picture anew from its inverted noise, under the attention of the original. */
+export interface AttentionMethod {
+  readonly kind: 'attention';
+  readonly label: string;
+  readonly help: string;
+  /** the source's chain and the target's are of one model */
+  readonly reference: 'personalised';
+  readonly defaults: AttentionOptions;
+}
+
+export type EditMethod = ScoreMethod | AttentionMethod;
 
 /** What every row's options have in common. */
 export interface EditOptions {
@@ -46,6 +56,31 @@ export interface ScoreOptions extends EditOptions {
   readonly maskSteps: number;
   /** exponent on the soft mask: above 1 confines the edit more tightly */
   readonly maskPower: number;
+}
+
+/** Options of Prompt-to-Prompt edits. */
+export interface AttentionOptions extends EditOptions {
+  /** DDIM steps, down and up again */
+  readonly steps: number;
+  readonly guidanceScale: number;
+  /** 'replace' word by word, 'refine' token by token; 'auto': replace where the descriptions have equally many words */
+  readonly alignment: 'auto' | 'replace' | 'refine';
+  /** share of steps during which the target takes the source's cross-attention and self-attention, in [0,1] */
+  readonly crossReplace: number;
+  readonly selfReplace: number;
+  /** factor on the attention to what is new (reweighting) */
+  readonly subjectWeight: number;
+  /** confine the edit to the words that change, by their attention */
+  readonly localBlend: boolean;
+  readonly blendThreshold: number;
+  /** share of steps before the mask applies, in [0,1] */
+  readonly blendStart: number;
+  readonly blendFrom: 'both' | 'source';
+  /** null-text inversion: Adam steps per sampling step at most (0: none), learning rate, error to stop at */
+  readonly nullSteps: number;
+  readonly nullRate: number;
+  readonly nullTolerance: number;
+  readonly nullWarmStart: boolean;
 }
 
 /**
@@ -100,5 +135,44 @@ export const scoreMethods = {
   },
 } as const satisfies Readonly<Record<string, ScoreMethod>>;
 
+/** The PnPInversion port of the Google code (METHOD.md 7.8). */
+const p2p: AttentionOptions = {
+  steps: 50,
+  guidanceScale: 7.5,
+  alignment: 'auto',
+  crossReplace: 0.4,
+  selfReplace: 0.6,
+  subjectWeight: 1,
+  localBlend: true,
+  blendThreshold: 0.3,
+  blendStart: 0.2,
+  blendFrom: 'both',
+  nullSteps: 10,
+  nullRate: 1e-2,
+  nullTolerance: 1e-5,
+  nullWarmStart: true,
+};
+
+export const attentionMethods = {
+  p2p: {
+    kind: 'attention',
+    label: 'Share attention (Prompt-to-Prompt)',
+    help: 'Paints the photo anew with the layout that it had; needs a longer start.',
+    reference: 'personalised',
+    defaults: p2p,
+  },
+  'custom-edit': {
+    kind: 'attention',
+    label: 'Share attention, new words added (Custom-Edit)',
+    help: 'As above for learned things: only words in common keep their place, within the old outline.',
+    reference: 'personalised',
+    // strengths of 0.4 to 0.6 are called good, mask from the source alone (METHOD.md 7.9)
+    defaults: { ...p2p, alignment: 'refine', selfReplace: 0.5, blendFrom: 'source' },
+  },
+} as const satisfies Readonly<Record<string, AttentionMethod>>;
+
 /** How an edit is made. One row per method; forms and flags come from here. */
-export const editMethods: Readonly<Record<string, EditMethod>> = { ...scoreMethods };
+export const editMethods: Readonly<Record<string, EditMethod>> = {
+  ...scoreMethods,
+  ...attentionMethods,
+};
