@@ -3,9 +3,15 @@ import { conceptInUse, refOf } from './concepts';
 import type { Concept, Document, ImageRef, OptionValue, Recipe, Square, Take } from './document';
 import { clampSquare, defaultSquare } from './square';
 
+/** The next edit starts from the photo, not from a step of an earlier edit. */
+export function leaveBranch(doc: Document): Document {
+  const { from: _, ...rest } = doc;
+  return rest;
+}
+
 /** A new photo: the square starts over and the mask, painted for another photo, goes. Takes stay. */
 export const setPhoto = (doc: Document, photo: ImageRef): Document => ({
-  ...doc,
+  ...leaveBranch(doc),
   photo,
   square: defaultSquare(photo),
   mask: null,
@@ -14,7 +20,7 @@ export const setPhoto = (doc: Document, photo: ImageRef): Document => ({
 
 /** Clamped to whole pixels inside the photo; without a photo there is no square. */
 export const setSquare = (doc: Document, square: Square): Document =>
-  doc.photo ? { ...doc, square: clampSquare(square, doc.photo) } : doc;
+  doc.photo ? { ...leaveBranch(doc), square: clampSquare(square, doc.photo) } : doc;
 
 /** null: no painted mask, the method finds the subject itself. */
 export const setMask = (doc: Document, mask: ImageRef | null): Document => ({ ...doc, mask });
@@ -118,6 +124,7 @@ export function recipeOf(
     square: doc.square ?? defaultSquare(photo),
     mask: doc.mask?.id ?? null,
     concept: learned ? refOf(learned) : null,
+    ...(doc.from && { from: doc.from }),
   };
 }
 
@@ -133,8 +140,10 @@ export function applyRecipe(doc: Document, recipe: Recipe, mask: ImageRef | null
   const subject = recipe.subject === found ? null : recipe.subject;
   const concept =
     doc.concepts.find(({ learned }) => learned && learned.id === recipe.concept?.id)?.id ?? null;
+  const samePhoto = doc.photo?.id === recipe.photo.id;
   const next: Document = {
-    ...doc,
+    ...leaveBranch(doc),
+    ...(samePhoto && recipe.from && { from: recipe.from }),
     method,
     sourcePrompt,
     targetPrompt,

@@ -87,6 +87,13 @@ export interface Concept {
   readonly checkpoints: readonly ConceptCheckpoint[];
 }
 
+/** A step of an edit that was recorded: 0-based, the latent after it. */
+export interface FrameRef {
+  /** content id of the recorded steps */
+  readonly frames: BlobId;
+  readonly frame: number;
+}
+
 /**
  * Everything that determines an edit, and nothing that does not (no times, no machine): the same recipe on the same
  * photo, model and backend gives the same picture. Plain JSON; travels inside exported PNGs.
@@ -111,6 +118,8 @@ export interface Recipe {
   readonly mask: BlobId | null;
   /** what takes the subject's place (the target branch sees it, the source branch the plain model); null: words alone */
   readonly concept: ConceptRef | null;
+  /** the step of another edit of this square that it goes on from; absent: it starts from the photo */
+  readonly from?: FrameRef;
 }
 
 /** One edit result, append-only. */
@@ -126,6 +135,8 @@ export interface Take {
   /** steps done; fewer than asked when stopped */
   readonly steps: number;
   readonly stopped: boolean;
+  /** content id of its recorded steps, where they were kept */
+  readonly frames?: BlobId;
 }
 
 /** What a project is: immutable plain JSON; an edit of it is a pure function in `actions.ts`. */
@@ -143,6 +154,8 @@ export interface Document {
   /** only what differs from the method's defaults */
   readonly options: Readonly<Record<string, OptionValue>>;
   readonly model: string;
+  /** the recorded step that the next edit goes on from; absent: the photo */
+  readonly from?: FrameRef;
   readonly concepts: readonly Concept[];
   /** id of the concept that edits use; null: none */
   readonly concept: string | null;

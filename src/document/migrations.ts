@@ -1,5 +1,5 @@
 import { restoreConcept, restoreConceptRef } from './concept-migrations';
-import { type Document, emptyDocument, type Recipe, type Take } from './document';
+import { type Document, emptyDocument, type FrameRef, type Recipe, type Take } from './document';
 import {
   blobId,
   fail,
@@ -48,6 +48,15 @@ export function restoreRecipe(value: unknown): Recipe {
     square: square(it.square, photo, 'the square'),
     mask: it.mask == null ? null : blobId(it.mask, 'the mask'),
     concept: it.concept == null ? null : restoreConceptRef(it.concept),
+    ...(it.from != null && { from: frameRef(it.from) }),
+  };
+}
+
+function frameRef(value: unknown): FrameRef {
+  const { frames, frame } = record(value, 'the step to go on from');
+  return {
+    frames: blobId(frames, 'the steps of the other edit'),
+    frame: integer(frame, 0, 1_000_000, 'the step to go on from'),
   };
 }
 
@@ -61,6 +70,7 @@ function take(value: unknown): Take {
     maskUsed: it.maskUsed == null ? null : image(it.maskUsed, 'the mask of a take'),
     steps: integer(it.steps, 0, 1_000_000, 'the steps of a take'),
     stopped: it.stopped === true,
+    ...(it.frames != null && { frames: blobId(it.frames, 'the steps of a take') }),
   };
 }
 
@@ -94,6 +104,7 @@ export function restore(value: unknown): Document {
     model: text(it.model ?? emptyDocument.model, 'the model'),
     concepts,
     concept: concepts.some(({ id }) => id === concept) ? concept : null,
+    ...(it.from != null && { from: frameRef(it.from) }),
     takes,
     shown: takes.some(({ id }) => id === shown) ? shown : null,
   };

@@ -8,7 +8,8 @@ import { memoryBlobs } from '../storage/blobs';
 import { getImage, putImage } from '../storage/images';
 import type { NdArray } from '../util/nd-array';
 import { editJob } from './edit-job';
-import type { EditEvent } from './events';
+import type { EditEvent, EditRequest } from './events';
+import { openFrames } from './frames';
 import type { EngineHost } from './host';
 
 /** A model small enough to see through: 16 px pictures, 2 × 2 latents, an encoder that averages. */
@@ -36,6 +37,7 @@ function model(
   };
   return {
     parts: null as never,
+    unet: null as never,
     limits: {},
     dtype,
     size: 16,
@@ -190,4 +192,62 @@ test.each([
   const { host, request } = await setUp(3, over as Partial<Recipe>);
   const run = collect(editJob(host, async () => model('float32', healthy), request, never));
   await expect(run).rejects.toMatchObject({ code: 'BAD_REQUEST', message: expect.stringContaining(named) });
+});
+
+const rippling = (x: NdArray, context: NdArray): NdArray => ({
+  data: x.data.map((v, i) => Math.tanh(v * context.data[0]!) + Math.cos(i)),
+  shape: x.shape,
+});
+const run = (host: EngineHost, request: EditRequest) =>
+  collect(editJob(host, async () => model('float32', rippling), request, never)).then(
+    (events) => resultOf(events)!,
+  );
+
+test('an edit that goes on from a recorded step repeats the rest bit for bit, or turns away with other settings', async () => {
+  const { host, request } = await setUp(6);
+  const record = { frames: true, directions: true };
+  const whole = await run(host, { ...request, record });
+  const from = { frames: whole.frames!, frame: 2 };
+  const rest = await run(host, { recipe: { ...request.recipe, from }, record });
+  expect(rest.square.id).toBe(whole.square.id);
+  // the frames before the branch are part of it
+  expect(rest.frames).toBe(whole.frames);
+  const turned = await run(host, {
+    recipe: { ...request.recipe, from, targetPrompt: 'a very small dog' },
+    record,
+  });
+  expect(turned.square.id).not.toBe(whole.square.id);
+  const [before, after] = await Promise.all([whole, turned].map(({ frames }) => openFrames(host, frames!)));
+  expect(await after!.latent(2)).toEqual(await before!.latent(2));
+  expect(await after!.direction(2)).toEqual(await before!.direction(2));
+  expect(await after!.latent(3)).not.toEqual(await before!.latent(3));
+});
+
+test('nothing is recorded unless asked for, and a branch of what does not fit is refused', async () => {
+  const { host, request } = await setUp(4);
+  expect((await run(host, request)).frames).toBeNull();
+  const { frames } = await run(host, { ...request, record: { frames: true } });
+  const branch = (over: Partial<Recipe>, frame = 1) =>
+    run(host, { recipe: { ...request.recipe, from: { frames: frames!, frame }, ...over } });
+  await expect(branch({}, 3)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  await expect(branch({ square: { x: 0, y: 0, size: 16 } })).rejects.toThrow(/same photo, square and model/);
+  await expect(branch({ method: 'p2p', options: {} })).rejects.toThrow(/cannot start/);
+  await expect((await openFrames(host, frames!)).direction(1)).rejects.toThrow(/no direction/);
+});
+
+test('directions are announced as pictures when they are recorded', async () => {
+  const { host, request } = await setUp(4);
+  const kinds = async (record: EditRequest['record']) =>
+    (
+      await collect(
+        editJob(
+          host,
+          async () => model('float32', rippling),
+          { ...request, ...(record && { record }) },
+          never,
+        ),
+      )
+    ).map(({ kind }) => kind);
+  expect(await kinds({ directions: true })).toContain('direction');
+  expect(await kinds(undefined)).not.toContain('direction');
 });

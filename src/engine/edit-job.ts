@@ -1,15 +1,14 @@
 import type { DiffusionModel } from '../diffusion/model';
 import type { EditStep } from '../editing/edit-step';
-import { type EditMethod, editMethods, type ScoreOptions } from '../editing/methods';
-import { checkOptions } from '../editing/options';
-import { scoreEdit } from '../editing/score-edit';
 import { cropSquare, squareIn } from '../formats/crop';
 import { resize } from '../formats/resize';
 import { fromMask, fromTensor, toMask, toTensor } from '../formats/tensor';
 import { AppError } from '../util/errors';
 import { isFiniteArray, type NdArray } from '../util/nd-array';
-import { phrasesOf } from '../util/prompt-diff';
+import type { Pixels } from '../util/pixels';
+import { editSteps, methodOf } from './edit-steps';
 import type { EditEvent, EditRequest } from './events';
+import { FrameRecorder, startOf } from './frames';
 import type { EngineHost } from './host';
 import type { Precision } from './load-model';
 import { PreviewBudget } from './preview-budget';
@@ -28,29 +27,26 @@ export async function* editJob(
   signal: AbortSignal,
 ): AsyncGenerator<EditEvent, void> {
   const { recipe } = request;
-  const method = editMethods[recipe.method];
-  if (!method) throw new AppError('BAD_REQUEST', `there is no edit method called ${recipe.method}`);
-  const options = checkOptions(recipe.options, method.defaults);
+  const { steps } = methodOf(recipe);
   yield { kind: 'stage', name: 'load' };
   const started = performance.now();
   const model = await load(recipe.model, 'best');
   const loaded = performance.now() - started;
   try {
-    yield* run(host, model, request, method, options, signal, loaded);
+    yield* run(host, model, request, steps, signal, loaded);
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'NUMERIC' || model.dtype === 'float32') throw error;
     const message = 'Half precision overflowed; running again in full precision (slower).';
     yield { kind: 'notice', code: 'FP32_RETRY', message };
-    yield* run(host, await load(recipe.model, 'float32'), request, method, options, signal, loaded);
+    yield* run(host, await load(recipe.model, 'float32'), request, steps, signal, loaded);
   }
 }
 
 async function* run(
   host: EngineHost,
   model: DiffusionModel,
-  { recipe }: EditRequest,
-  method: EditMethod,
-  options: ScoreOptions,
+  { recipe, record = {} }: EditRequest,
+  asked: number,
   signal: AbortSignal,
   loadMs: number,
 ): AsyncGenerator<EditEvent, void> {
@@ -71,27 +67,27 @@ async function* run(
     'text',
     Promise.all([recipe.sourcePrompt, recipe.targetPrompt, ''].map((prompt) => model.embed(prompt))),
   );
+  const personal = model;
   const reconstructed = finite('the decoded photo', await timed('decode', model.decode(source)));
   const reconstruction = await host.writeImage(fromTensor(reconstructed), 'reconstruction');
   model.latentRgb.fit(source, picture);
-  const watched =
-    method.subjectMask && recipe.subject ? model.watch(recipe.sourcePrompt, phrasesOf(recipe.subject)) : null;
   const paintedMask = recipe.mask ? await latentMask(host, recipe.mask, recipe, model) : null;
+  const branch = recipe.from && (await startOf(host, recipe, recipe.from, asked));
+  const recorder = new FrameRecorder(recipe, record);
+  if (branch) await recorder.adopt(branch.frames, branch.start.index);
 
   yield { kind: 'stage', name: 'edit' };
-  const steps = scoreEdit(
+  const steps = editSteps(
     {
-      source,
-      personalised: model.predictNoise,
-      frozen: watched?.predictNoise ?? model.predictNoise,
-      subjectMaps: watched && (() => watched.latestMaps()),
+      model,
+      personal,
+      targetPrompt: recipe.targetPrompt,
       contexts: { source: sourceContext!, target: targetContext!, empty: empty! },
+      recipe,
+      source,
       paintedMask,
-      schedule: model.schedule,
-      seed: recipe.seed,
+      ...(branch && { start: branch.start }),
     },
-    method,
-    options,
     () => signal.aborted,
   );
   const budget = new PreviewBudget(timings.decode!);
@@ -101,12 +97,21 @@ async function* run(
     const from = performance.now();
     const next = await steps.next();
     if (next.done) break;
+    const spent = performance.now() - from;
+    if ('stage' in next.value) {
+      const { stage, fraction } = next.value;
+      timings[stage] = (timings[stage] ?? 0) + spent;
+      yield { kind: 'stage', name: stage, fraction };
+      continue;
+    }
     last = next.value;
-    durations.push(performance.now() - from);
-    budget.step(durations.at(-1)!);
+    durations.push(spent);
+    budget.step(spent);
+    recorder.add(last);
     const { index, total, directionRms, timestep } = last;
     yield { kind: 'step', index, total, metrics: { directionRms, timestep } };
-    yield await preview(model, last, budget);
+    yield { kind: 'preview', index, ...(await look(model, last.latent, budget)) };
+    if (record.directions) yield { kind: 'direction', index, ...(await look(model, last.direction, budget)) };
   }
 
   yield { kind: 'stage', name: 'decode' };
@@ -119,24 +124,29 @@ async function* run(
   timings.edit = durations.reduce((a, b) => a + b, 0);
   timings.stepMedian = durations.toSorted((a, b) => a - b)[durations.length >> 1] ?? 0;
   timings.previewShare = budget.spent;
-  const stopped = done < options.steps;
-  yield { kind: 'result', value: { recipe, square, reconstruction, mask, steps: done, stopped, timings } };
+  const stopped = done < asked;
+  const frames = await recorder.store(host);
+  yield {
+    kind: 'result',
+    value: { recipe, square, reconstruction, mask, steps: done, stopped, frames, timings },
+  };
 }
 
-async function preview(
+/** A latent (or a direction) as a picture: decoded as often as the budget allows. */
+async function look(
   model: DiffusionModel,
-  { index, latent }: EditStep,
+  latent: NdArray,
   budget: PreviewBudget,
-): Promise<EditEvent> {
+): Promise<{ readonly quality: 'linear' | 'decoded'; readonly pixels: Pixels }> {
   const from = performance.now();
   if (budget.affordsDecode) {
     const pixels = fromTensor(await model.decode(latent));
     budget.decoded(performance.now() - from);
-    return { kind: 'preview', index, quality: 'decoded', pixels };
+    return { quality: 'decoded', pixels };
   }
   const pixels = model.latentRgb.apply(latent);
   budget.preview(performance.now() - from);
-  return { kind: 'preview', index, quality: 'linear', pixels };
+  return { quality: 'linear', pixels };
 }
 
 /** @throws AppError NUMERIC, so that no black or torn picture is ever stored */

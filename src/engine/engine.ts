@@ -1,12 +1,15 @@
 import type { DiffusionModel } from '../diffusion/model';
 import { editFields } from '../editing/fields';
 import { editMethods } from '../editing/methods';
+import { fromTensor } from '../formats/tensor';
 import { learnFields, presetsOf } from '../personalization/method';
 import { personalizationMethods } from '../personalization/methods';
 import { memoizePromise, mutex } from '../util/async';
+import type { Pixels } from '../util/pixels';
 import { type StartedJob, startJob } from '../util/rpc';
 import { editJob } from './edit-job';
-import type { EditEvent, EditRequest, EngineInfo, LearnMethodInfo, MethodInfo } from './events';
+import type { EditEvent, EditRequest, EngineInfo, FrameRequest, LearnMethodInfo, MethodInfo } from './events';
+import { openFrames } from './frames';
 import type { EngineHost } from './host';
 import { type LearningOverrides, loadModel, type Precision, readModelInfo } from './load-model';
 
@@ -15,12 +18,15 @@ export interface Engine {
   /** What runs here, with the edit defaults that suit `model`. */
   info(model?: string): Promise<EngineInfo>;
   edit(request: EditRequest): StartedJob<EditEvent>;
+  /** A recorded step as a picture, also while a job runs. @throws AppError BAD_REQUEST when it was not recorded; BAD_FILE */
+  decodeFrame(request: FrameRequest): Promise<Pixels>;
 }
 
 /** The engine without the thread boundary: jobs are plain generators. For Node and tests. */
 export interface LocalEngine {
   info(model?: string): Promise<EngineInfo>;
   edit(request: EditRequest, signal: AbortSignal): AsyncGenerator<EditEvent, void>;
+  decodeFrame(request: FrameRequest): Promise<Pixels>;
   dispose(): Promise<void>;
 }
 
@@ -63,6 +69,11 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
         release();
       }
     },
+    async decodeFrame({ model, frames, frame, of = 'picture' }) {
+      const steps = await openFrames(host, frames);
+      const latent = await (of === 'picture' ? steps.latent(frame) : steps.direction(frame));
+      return fromTensor(await (await load.best(model)).decode(latent));
+    },
     async dispose() {
       for (const model of await Promise.allSettled(loaded)) {
         if (model.status === 'fulfilled') await model.value.dispose();
@@ -79,8 +90,9 @@ export function createEngine(host: EngineHost): Engine {
     edit: (request) =>
       startJob<EditEvent>(
         (signal) => engine.edit(request, signal),
-        (event) => (event.kind === 'preview' ? [event.pixels.data.buffer as ArrayBuffer] : []),
+        (event) => ('pixels' in event ? [event.pixels.data.buffer as ArrayBuffer] : []),
       ),
+    decodeFrame: (request) => engine.decodeFrame(request),
   };
 }
 

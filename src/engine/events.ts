@@ -1,6 +1,7 @@
 import type {
   BlobId,
   ConceptCheckpoint,
+  FrameRef,
   ImageRef,
   LearnedConcept,
   OptionValue,
@@ -30,15 +31,47 @@ export type JobEvent<Result> =
       readonly quality: 'linear' | 'decoded';
       readonly pixels: Pixels;
     }
+  /** the same for the direction of a step, of which zero is the decoder's neutral; where directions are recorded */
+  | {
+      readonly kind: 'direction';
+      readonly index: number;
+      readonly quality: 'linear' | 'decoded';
+      readonly pixels: Pixels;
+    }
   /** something the person should know that is not an error, e.g. a retry in full precision */
   | { readonly kind: 'notice'; readonly code: 'FP32_RETRY' | 'BACKEND_FALLBACK'; readonly message: string }
   | { readonly kind: 'result'; readonly value: Result };
 
-export type StageName = 'load' | 'compile' | 'encode' | 'edit' | 'decode' | 'prior' | 'learn';
+export type StageName =
+  | 'load'
+  | 'compile'
+  | 'encode'
+  | 'invert'
+  | 'null-text'
+  | 'edit'
+  | 'decode'
+  | 'prior'
+  | 'learn';
 
 /** What Run asks for. The photo (and mask) must already be in storage under the ids in the recipe. */
 export interface EditRequest {
   readonly recipe: Recipe;
+  /** what to keep of every step; default nothing */
+  readonly record?: RecordOptions;
+}
+
+export interface RecordOptions {
+  /** latents: to look at with `decodeFrame`, to branch from with `recipe.from` */
+  readonly frames?: boolean;
+  /** directions: to look at with `decodeFrame`, and announced as they come */
+  readonly directions?: boolean;
+}
+
+/** A recorded step as a picture. */
+export interface FrameRequest extends FrameRef {
+  readonly model: string;
+  /** default 'picture' */
+  readonly of?: 'picture' | 'direction';
 }
 
 export interface EditResult {
@@ -53,6 +86,8 @@ export interface EditResult {
   /** steps done; fewer than asked when stopped */
   readonly steps: number;
   readonly stopped: boolean;
+  /** content id of the recorded steps; null: none were asked for */
+  readonly frames: BlobId | null;
   /** ms per stage, per-step median etc.; not part of the recipe */
   readonly timings: Readonly<Record<string, number>>;
 }

@@ -73,6 +73,8 @@ const stages = {
   load: 'Loading the model',
   compile: 'Preparing the networks',
   encode: 'Reading the photo',
+  invert: 'Tracing the photo back to noise',
+  'null-text': 'Learning to retrace the photo',
   edit: 'Editing',
   prior: 'Making pictures of the class',
   learn: 'Learning',

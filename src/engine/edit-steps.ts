@@ -1,0 +1,78 @@
+import type { DiffusionModel, PersonalModel } from '../diffusion/model';
+import type { Recipe } from '../document/document';
+import type { EditStep } from '../editing/edit-step';
+import { type EditMethod, editMethods } from '../editing/methods';
+import { checkOptions } from '../editing/options';
+import { type EditProgress, promptToPrompt } from '../editing/prompt-to-prompt';
+import { type EditInputs, scoreEdit } from '../editing/score-edit';
+import { AppError } from '../util/errors';
+import { phrasesOf } from '../util/prompt-diff';
+
+/** What an edit works on, whatever its method. */
+export interface EditSubject {
+  readonly model: DiffusionModel;
+  /** the model that carries the concept; the model itself without one */
+  readonly personal: PersonalModel;
+  /** the target prompt as that model reads it, with the concept's words */
+  readonly targetPrompt: string;
+  readonly contexts: EditInputs['contexts'];
+  readonly recipe: Recipe;
+  readonly source: EditInputs['source'];
+  readonly paintedMask: EditInputs['paintedMask'];
+  readonly start?: EditInputs['start'];
+}
+
+/** The recipe's method; its options complete and in range. @throws AppError BAD_REQUEST */
+export function methodOf(recipe: Recipe): { readonly method: EditMethod; readonly steps: number } {
+  const method = editMethods[recipe.method];
+  if (!method) throw new AppError('BAD_REQUEST', `there is no edit method called ${recipe.method}`);
+  if (recipe.from && method.kind !== 'score') {
+    throw new AppError('BAD_REQUEST', `${recipe.method} cannot start from a step of another edit`);
+  }
+  return { method, steps: checkOptions<{ steps: number }>(recipe.options, method.defaults).steps };
+}
+
+/** The steps of an edit by any method of the table, and how far its preparations are. */
+export function editSteps(
+  subject: EditSubject,
+  halted: () => boolean,
+): AsyncGenerator<EditStep | EditProgress, void> {
+  const { model, personal, recipe, source, paintedMask, contexts, start } = subject;
+  const method = editMethods[recipe.method]!;
+  const phrases = recipe.subject ? phrasesOf(recipe.subject) : [];
+  const { schedule } = model;
+  if (method.kind === 'attention') {
+    const prompts = { source: recipe.sourcePrompt, target: subject.targetPrompt };
+    return promptToPrompt(
+      {
+        ...personal,
+        source,
+        prompts,
+        contexts,
+        subject: phrases,
+        paintedMask,
+        schedule,
+        limits: model.limits,
+      },
+      checkOptions(recipe.options, method.defaults),
+      halted,
+    );
+  }
+  const watched = method.subjectMask && phrases.length ? model.watch(recipe.sourcePrompt, phrases) : null;
+  return scoreEdit(
+    {
+      source,
+      personalised: personal.predictNoise,
+      frozen: watched?.predictNoise ?? model.predictNoise,
+      subjectMaps: watched && (() => watched.latestMaps()),
+      contexts,
+      paintedMask,
+      schedule,
+      seed: recipe.seed,
+      ...(start && { start }),
+    },
+    method,
+    checkOptions(recipe.options, method.defaults),
+    halted,
+  );
+}
