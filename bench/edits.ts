@@ -26,6 +26,8 @@ export function createEdits(load: OrtLoader, name: BackendName) {
     openModel: unused,
     readImage: (id) => getImage(blobs, id),
     writeImage: (pixels, name) => putImage(blobs, pixels, name),
+    readBytes: (id) => blobs.get(id),
+    writeBytes: (bytes) => blobs.put(bytes),
   };
   let model: DiffusionModel | null = null;
   let done = 0;
@@ -59,5 +61,6 @@ async function theRecipe(host: EngineHost): Promise<Recipe> {
     photo: { id, width, height },
     square: { x: 2, y: 3, size: 16 },
     mask: null,
+    concept: null,
   };
 }
