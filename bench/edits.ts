@@ -28,8 +28,6 @@ export function createEdits(load: OrtLoader, name: BackendName) {
     writeImage: (pixels, name) => putImage(blobs, pixels, name),
     readBytes: (id) => blobs.get(id),
     writeBytes: (bytes) => blobs.put(bytes),
-    readBytes: (id) => blobs.get(id),
-    writeBytes: (bytes) => blobs.put(bytes),
   };
   let model: DiffusionModel | null = null;
   let done = 0;
