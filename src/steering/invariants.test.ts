@@ -1,0 +1,236 @@
+/** The invariants of METHOD.md 3.11 that concern fitting; those of the edit itself (2, 7) are in editing/. */
+import { expect, test } from 'vitest';
+import { grad } from '../autodiff/grad';
+import { vjps } from '../autodiff/vjps';
+import { createTextEncoder } from '../diffusion/text-encoder';
+import { Graph } from '../onnx/graph';
+import { reshape } from '../onnx/movement';
+import * as op from '../onnx/ops';
+import type { Concept } from '../personalization/concept';
+import { openBackend } from '../runtime/backend';
+import { loadOrtNode } from '../runtime/ort-node';
+import { compile } from '../runtime/session';
+import { WeightStore } from '../runtime/weights';
+import type { TrainedNetwork } from '../training/denoising-loss';
+import { sgd } from '../training/sgd';
+import { compileStep } from '../training/step';
+import { tinyModel } from '../training/tiny-model';
+import { type NdArray, ndArray, zeros } from '../util/nd-array';
+import { createTorchRng } from '../util/random';
+import { edsdLoss } from './edsd';
+import { applyFit } from './fit';
+import { guidedSamples } from './guided-sampling';
+import { type SteerOptions, steerDefaults } from './options';
+import { patchNce } from './patch-nce';
+import { type SteerEvent, type SteerRequest, steer } from './steer';
+
+const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
+const base = tinyModel(backend);
+const gaussian = (seed: number, shape: readonly number[]): NdArray =>
+  ndArray(createTorchRng(seed).randn(shape.reduce((a, b) => a * b)), shape);
+const untouched: Concept = {
+  method: 'dreambooth',
+  token: 'sks',
+  classWord: 'cat',
+  subject: 'sks cat',
+  rows: null,
+  unet: new Map(),
+  text: new Map(),
+  lora: null,
+};
+const word: Concept = { ...untouched, token: '<miso>', subject: '<miso>', rows: gaussian(8, [1, 16]) };
+
+async function run(concept: Concept, sourcePrompt: string, options: Partial<SteerOptions>) {
+  const request: SteerRequest = {
+    concept,
+    picture: gaussian(9, [1, 3, 16, 16]),
+    sourcePrompt,
+    targetPrompt: `a ${concept.subject}`,
+    options: { samples: 1, ddimSteps: 2, steps: 2, ...options },
+    seed: 5,
+  };
+  const events: SteerEvent[] = [];
+  const job = steer(base, request, { limits: {} });
+  for (;;) {
+    const next = await job.next();
+    if (next.done) {
+      return { fit: next.value, steps: events.flatMap((e) => (e.kind === 'step' ? [e] : [])) };
+    }
+    events.push(next.value);
+  }
+}
+
+test('1: the frozen model with one prompt for both is at rest: Δ and the gradient of EDSD are 0', async () => {
+  const { steps } = await run(untouched, 'a sks cat', { modeShift: 0, loraRank: 2, steps: 1 });
+  expect(steps[0]!.metrics!.delta2).toBeLessThan(1e-10);
+  expect(steps[0]!.gradNorm).toBeLessThan(1e-5);
+  const { steps: apart } = await run(untouched, 'a cat', { modeShift: 0, loraRank: 2, steps: 1 });
+  expect(apart[0]!.metrics!.delta2).toBeGreaterThan(1e-6);
+  expect(apart[0]!.gradNorm).toBeGreaterThan(1e-3);
+});
+
+test('2: a fit of a word shares the frozen model’s network, so that DDS-S is DDS', async () => {
+  const { fit } = await run(word, 'a cat', { learningRate: 1e-2 });
+  const fitted = applyFit(base, word, fit);
+  expect(fitted.unet.weights).toBe(base.unet.weights);
+  expect(fitted.textEncoder.learned!.data).not.toEqual(word.rows!.data);
+});
+
+/** ε̂(x) = x·W on [1,1,1,4], the second call with weights of its own where `poison` is given. */
+function linear(g: Graph, poison = false): TrainedNetwork {
+  const predict = (name: string) => (x: NonNullable<TrainedNetwork['output']>) =>
+    reshape(g, op.gemm(g, reshape(g, x, [1, 4]), g.weight(name, [4, 4])), [1, 1, 1, 4]);
+  const sample = g.feed('sample', [1, 1, 1, 4]);
+  const timeEmbedding = g.feed('time_embedding', [1, 1]);
+  const states = g.feed('encoder_hidden_states', [1, 1, 1]);
+  const apply: TrainedNetwork['apply'] = (inputs) => predict(poison ? 'poison' : 'w')(inputs.sample);
+  return {
+    inputs: { sample, timeEmbedding, encoderHiddenStates: states },
+    output: predict('w')(sample),
+    states,
+    apply,
+  };
+}
+
+const GAMMA = 0.1;
+
+/** Steps of gradient descent on random x, W towards the frozen model 2·I; the loss by `build`. */
+async function descend(
+  build: (g: Graph) => { loss: ReturnType<typeof edsdLoss>['loss'] },
+  { steps = 1, rate = 1, names = ['w'] }: { steps?: number; rate?: number; names?: string[] } = {},
+) {
+  const shapes = new Map(['w', 'poison'].map((name) => [name, [4, 4]]));
+  const load = async (name: string): Promise<NdArray> => gaussian(name.length, [4, 4]);
+  const store = new WeightStore(backend, { shapes, load });
+  const g = new Graph();
+  const { loss } = build(g);
+  const trainer = await compileStep(g, loss, names, store, { optimiser: sgd() });
+  for (let step = 0; step < steps; step++) {
+    const x = gaussian(100 + step, [1, 1, 1, 4]);
+    const reference = { data: x.data.map((v) => 2 * v), shape: x.shape };
+    const base = { data: x.data.map((v, i) => v + GAMMA * reference.data[i]!), shape: x.shape };
+    const scalar = (v: number): NdArray => ndArray([v], [1]);
+    const all: Record<string, NdArray> = {
+      sample: x,
+      reference,
+      edit_base: base,
+      edit_rate: scalar(GAMMA),
+      score_weight: scalar(1),
+    };
+    const feeds = g.feeds.flatMap(({ name }) => (all[name] ? [[name, all[name]] as const] : []));
+    await trainer.step(Object.fromEntries(feeds), rate);
+  }
+  const { weights } = await trainer.state();
+  await trainer.dispose();
+  return { w: weights.get('w')!.data, poison: weights.get('poison')?.data };
+}
+
+const form = (jacobian: SteerOptions['jacobian'], oneStep: SteerOptions['oneStep'] = 'dds') => ({
+  ...steerDefaults(''),
+  jacobian,
+  oneStep,
+  predictionType: 'epsilon' as const,
+  table: vjps,
+});
+const edsd =
+  (jacobian: SteerOptions['jacobian'], oneStep: SteerOptions['oneStep'] = 'dds', poison = false) =>
+  (g: Graph) =>
+    edsdLoss(g, linear(g, poison), form(jacobian, oneStep));
+const distance = (w: Float32Array): number => Math.hypot(...w.map((v, i) => v - (i % 5 === 0 ? 2 : 0)));
+
+test('3: +I is the opposite of −I, which converges where +I diverges', async () => {
+  const start = gaussian(1, [4, 4]).data;
+  const [minus, plus] = [await descend(edsd('minus')), await descend(edsd('plus'))];
+  minus.w.forEach((v, i) => {
+    expect(v - start[i]!).toBeCloseTo(start[i]! - plus.w[i]!, 5);
+  });
+  const long = { steps: 400, rate: 0.2 };
+  const before = distance(start);
+  expect(distance((await descend(edsd('minus'), long)).w)).toBeLessThan(0.02 * before);
+  expect(distance((await descend(edsd('plus'), long)).w)).not.toBeLessThan(5 * before);
+});
+
+test('4: with no edit the gradient is that of ½·mean((A − sg(C))²)', async () => {
+  const plain = await descend((g) => {
+    const { output } = linear(g);
+    const gap = op.sub(g, output, g.feed('reference', output.shape));
+    return { loss: op.mul(g, op.reduceMean(g, op.mul(g, gap, gap), [0, 1, 2, 3], false), op.scalar(g, 0.5)) };
+  });
+  const still = await descend(edsd('minus', 'none'));
+  still.w.forEach((v, i) => {
+    expect(v).toBeCloseTo(plain.w[i]!, 6);
+  });
+});
+
+test('5: no gradient reaches the second call, the frozen model or the autoencoder', async () => {
+  for (const jacobian of ['minus', 'true'] as const) {
+    // weights that only the second call reads: their gradient is exactly 0
+    const { w, poison } = await descend(edsd(jacobian, 'dds', true), { names: ['w', 'poison'] });
+    expect(poison).toEqual(gaussian(6, [4, 4]).data);
+    expect(w).not.toEqual(gaussian(1, [4, 4]).data);
+  }
+  const watched = [
+    [base.unet.weights, 'conv_in.weight'],
+    [base.unet.weights, 'up_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight'],
+    [base.textEncoder.weights, 'text_model.embeddings.token_embedding.weight'],
+    [base.vae.weights, 'encoder.conv_in.weight'],
+  ] as const;
+  const read = () => Promise.all(watched.map(([store, name]) => store.read(name)));
+  const before = structuredClone(await read());
+  await run(untouched, 'a cat', { loraRank: 2, learningRate: 1e-2 });
+  expect(await read()).toEqual(before);
+});
+
+test('6: PatchNCE prefers places to stay where they are, and gives no gradient to the source', async () => {
+  const g = new Graph();
+  const [source, target] = ['source', 'target'].map((name) => g.feed(name, [1, 16, 8]));
+  const indices = g.feed('indices', [12], 'int64');
+  const loss = patchNce(g, source!, target!, { height: 4, width: 4, size: 1, indices });
+  const [toSource, toTarget] = grad(g, loss, [source!, target!]);
+  const store = new WeightStore(backend, { shapes: new Map(), load: () => Promise.reject() });
+  const program = await compile(g, { loss, toSource: toSource!, toTarget: toTarget! }, store);
+  const places = gaussian(3, [1, 16, 8]);
+  const shuffled = ndArray(
+    createTorchRng(4)
+      .randperm(16)
+      .flatMap((at) => [...places.data.subarray(at * 8, at * 8 + 8)]),
+    [1, 16, 8],
+  );
+  const at = ndArray(createTorchRng(5).randperm(16).slice(0, 12), [12]);
+  const same = await program.run({ source: places, target: places, indices: at });
+  const other = await program.run({ source: places, target: shuffled, indices: at });
+  expect(same.loss!.data[0]!).toBeLessThan(0.1 * other.loss!.data[0]!);
+  expect(other.toSource!.data.every((v) => v === 0)).toBe(true);
+  expect(other.toTarget!.data.some((v) => v !== 0)).toBe(true);
+  await program.dispose();
+});
+
+test('8: inversion, then denoising with the same model and prompt and no guidance, gives the photo back', async () => {
+  const text = createTextEncoder(base.textEncoder.config, base.textEncoder.weights, base.tokenizer);
+  const prompt = await text.embed('a cat');
+  await text.dispose();
+  const source = gaussian(2, [1, 4, 8, 8]);
+  const reconstruct = async (over: Partial<SteerOptions>): Promise<number> => {
+    const options = {
+      ...steerDefaults(''),
+      ddimSteps: 200,
+      samples: 1,
+      eta: 0,
+      samplingGuidance: 1,
+      ...over,
+    } as SteerOptions;
+    const contexts = { source: prompt, target: prompt, empty: zeros(prompt.shape) };
+    const sampling = guidedSamples(base, base, { source, contexts, seed: 0, limits: {} }, options);
+    for (;;) {
+      const next = await sampling.next();
+      if (!next.done) continue;
+      const [sample] = next.value;
+      return Math.hypot(...sample!.data.map((v, i) => v - source.data[i]!)) / Math.hypot(...source.data);
+    }
+  };
+  // weights drawn at random make no smooth denoiser: it takes many steps
+  const error = await reconstruct({ strength: 0 });
+  expect(error).toBeLessThan(0.12);
+  expect(await reconstruct({ strength: 0, ddimSteps: 10 })).toBeGreaterThan(error);
+  expect(await reconstruct({ strength: 0, sampling: 'noise', ddimSteps: 10 })).toBeGreaterThan(0.5);
+});
