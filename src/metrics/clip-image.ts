@@ -70,7 +70,18 @@ export function createImageEncoder(
   };
 }
 
-function unit(vector: Float32Array): Float32Array {
+/** Cosine of two unit vectors. @throws AppError SHAPE */
+export function cosine(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length) throw new AppError('SHAPE', `${a.length} and ${b.length} values do not compare`);
+  return a.reduce((sum, v, i) => sum + v * b[i]!, 0);
+}
+
+/** CLIP-I: mean cosine of a picture's vector to those of reference pictures. METHOD.md 8 */
+export const clipI = (picture: Float32Array, references: readonly Float32Array[]): number =>
+  references.reduce((sum, reference) => sum + cosine(picture, reference), 0) / references.length;
+
+/** @returns the vector at length 1 */
+export function unit(vector: Float32Array): Float32Array {
   const length = Math.sqrt(vector.reduce((sum, v) => sum + v * v, 0));
   return vector.map((v) => v / length);
 }

@@ -1,0 +1,137 @@
+/** From a pair's pictures to its edit: learn, steer, edit; what was learned is kept on disk. */
+import { editMethods } from '../../src/editing/methods';
+import { scoreEdit } from '../../src/editing/score-edit';
+import { resize } from '../../src/formats/resize';
+import { fromTensor, toTensor } from '../../src/formats/tensor';
+import { applyConcept, type Concept } from '../../src/personalization/concept';
+import { learn } from '../../src/personalization/learn';
+import { conceptOf as conceptIn } from '../../src/personalization/plan';
+import type { NdArray } from '../../src/util/nd-array';
+import type { Pixels } from '../../src/util/pixels';
+import { createTorchRng } from '../../src/util/random';
+import { readStored, writeStored } from './concept-file';
+import { conceptOf, type EvalData, type EvalPair, promptOf, tensor } from './data';
+import type { Lab } from './lab';
+import { openPersonal, type Personal } from './personal';
+import type { RunOptions } from './settings';
+import { keyOf, type Line, type Run, type Store } from './store';
+import { VARIANTS, type Variant } from './variants';
+
+export interface Learned {
+  readonly concept: Concept;
+  readonly seconds: number;
+  /** of its cache file, which holds float32 */
+  readonly bytes: number;
+  /** growth of the process's peak memory while learning, bytes */
+  readonly memory: number;
+}
+
+const resizeTensor = async (picture: NdArray, side: number): Promise<NdArray> =>
+  toTensor(await resize(fromTensor(picture), side, side));
+
+/** Learn a concept of the set, or read what an earlier call learned from the same pictures with the same options. */
+export async function learned(
+  lab: Lab,
+  data: EvalData,
+  store: Store,
+  { method, seed, ...wanted }: Pick<Run, 'concept' | 'method' | 'seed'> & { readonly references?: number },
+  options: RunOptions['learn'],
+): Promise<Learned & { readonly key: string }> {
+  const { references, class: classWord, id } = conceptOf(data, wanted.concept);
+  const files = references.slice(0, wanted.references ?? references.length);
+  const key = keyOf([lab.hash, data.set, data.seed, id, files, method, options, seed]);
+  const path = store.cachePath('concept', key);
+  const stored = await readStored(path);
+  if (stored) return { concept: stored.concept, key, ...(stored.about as Omit<Learned, 'concept'>) };
+  const pictures = await Promise.all(files.map((file) => tensor(data, file, lab.model.size)));
+  const token = options.vectors > 0 ? '<v>' : 'sks';
+  const request = { method, options, pictures, token, classWord, seed };
+  const before = process.resourceUsage().maxRSS;
+  const from = performance.now();
+  const { state } = await finished(learn(lab.base, request, { resize: resizeTensor, limits: lab.limits }));
+  const concept = conceptIn(request, state);
+  const seconds = (performance.now() - from) / 1000;
+  const memory = (process.resourceUsage().maxRSS - before) * 1024;
+  const about = { seconds, bytes: await writeStored(path, { concept, about: {}, extra: [] }), memory };
+  await writeStored(path, { concept, about, extra: [] });
+  return { concept, key, ...about };
+}
+
+/** Run a job for its result alone. */
+async function finished<T>(job: AsyncGenerator<unknown, T>): Promise<T> {
+  for (;;) {
+    const next = await job.next();
+    if (next.done) return next.value;
+  }
+}
+
+export interface Edit {
+  readonly pixels: Pixels;
+  readonly seconds: number;
+}
+
+/** Put a concept into the scene of a pair. */
+async function edited(
+  { model, base }: Lab,
+  data: EvalData,
+  pair: EvalPair,
+  personal: Personal,
+  { subject }: Concept,
+  edit: string,
+  options: RunOptions['edit'],
+  seed: number,
+): Promise<Edit> {
+  const method = editMethods[edit]!;
+  const sourcePrompt = promptOf(pair.template, pair.sourceClass);
+  const picture = await tensor(data, pair.source, model.size);
+  const from = performance.now();
+  const watched = method.subjectMask ? model.watch(sourcePrompt, pair.sourceClass) : null;
+  const steps = scoreEdit(
+    {
+      source: await model.encode(picture),
+      personalised: personal.predictNoise,
+      frozen: watched?.predictNoise ?? model.predictNoise,
+      subjectMap: watched && (() => watched.latestMap()),
+      contexts: {
+        source: await model.embed(sourcePrompt),
+        target: await personal.embed(promptOf(pair.template, subject)),
+        empty: await model.embed(''),
+      },
+      paintedMask: null,
+      schedule: base.schedule,
+      rng: createTorchRng(seed),
+    },
+    method,
+    options as Parameters<typeof scoreEdit>[2], // complete: settings.ts checked them
+  );
+  let latent: NdArray | null = null;
+  for await (const step of steps) latent = step.latent;
+  const pixels = fromTensor(await model.decode(latent!));
+  return { pixels, seconds: (performance.now() - from) / 1000 };
+}
+
+/** Everything of one run. */
+export async function makeEdit(
+  lab: Lab,
+  data: EvalData,
+  store: Store,
+  run: Run,
+): Promise<{ readonly pixels: Pixels; readonly seconds: Line['seconds'] }> {
+  const { edit, references }: Variant = VARIANTS[run.variant];
+  const pair = data.pairs.find(({ id }) => id === run.pair)!;
+  const { options, seed } = run;
+  const { concept, seconds } = await learned(
+    lab,
+    data,
+    store,
+    { ...run, ...(references && { references }) },
+    options.learn,
+  );
+  const personal = openPersonal(lab, applyConcept(lab.base, concept));
+  try {
+    const made = await edited(lab, data, pair, personal, concept, edit, options.edit, seed);
+    return { pixels: made.pixels, seconds: { learn: seconds, steer: 0, edit: made.seconds } };
+  } finally {
+    await personal.dispose();
+  }
+}
