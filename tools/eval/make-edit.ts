@@ -1,5 +1,5 @@
 /** From a pair's pictures to its edit: learn, steer, edit; what was learned is kept on disk. */
-import { editMethods } from '../../src/editing/methods';
+import { editMethods, type ScoreOptions } from '../../src/editing/methods';
 import { scoreEdit } from '../../src/editing/score-edit';
 import { resize } from '../../src/formats/resize';
 import { fromTensor, toTensor } from '../../src/formats/tensor';
@@ -8,7 +8,6 @@ import { learn } from '../../src/personalization/learn';
 import { conceptOf as conceptIn } from '../../src/personalization/plan';
 import type { NdArray } from '../../src/util/nd-array';
 import type { Pixels } from '../../src/util/pixels';
-import { createTorchRng } from '../../src/util/random';
 import { readStored, writeStored } from './concept-file';
 import { conceptOf, type EvalData, type EvalPair, promptOf, tensor } from './data';
 import type { Lab } from './lab';
@@ -85,24 +84,26 @@ async function edited(
   const sourcePrompt = promptOf(pair.template, pair.sourceClass);
   const picture = await tensor(data, pair.source, model.size);
   const from = performance.now();
-  const watched = method.subjectMask ? model.watch(sourcePrompt, pair.sourceClass) : null;
+  const watched = method.subjectMask ? model.watch(sourcePrompt, [pair.sourceClass]) : null;
+  const reference = method.reference === 'personalised' ? personal : model;
   const steps = scoreEdit(
     {
       source: await model.encode(picture),
       personalised: personal.predictNoise,
       frozen: watched?.predictNoise ?? model.predictNoise,
-      subjectMap: watched && (() => watched.latestMap()),
+      subjectMaps: watched && (() => watched.latestMaps()),
       contexts: {
-        source: await model.embed(sourcePrompt),
+        source: await reference.embed(sourcePrompt),
+        sourceEmpty: await reference.embed(''),
         target: await personal.embed(promptOf(pair.template, subject)),
-        empty: await model.embed(''),
+        empty: await personal.embed(''),
       },
       paintedMask: null,
       schedule: base.schedule,
-      rng: createTorchRng(seed),
+      seed,
     },
     method,
-    options as Parameters<typeof scoreEdit>[2], // complete: settings.ts checked them
+    options as ScoreOptions, // complete: settings.ts checked them
   );
   let latent: NdArray | null = null;
   for await (const step of steps) latent = step.latent;

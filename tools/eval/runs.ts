@@ -28,16 +28,14 @@ export function planRuns(recommended: Recommended, plan: Plan): Run[] {
   return plan.seeds.flatMap((seed) =>
     plan.pairs.flatMap(({ id, concept }) =>
       plan.methods.flatMap((method) =>
-        plan.variants
-          .filter(canRun)
-          .map((variant) => ({
-            pair: id,
-            concept,
-            method,
-            variant,
-            seed,
-            options: options(method, variant),
-          })),
+        plan.variants.filter(canRun).map((variant) => ({
+          pair: id,
+          concept,
+          method,
+          variant,
+          seed,
+          options: options(method, variant),
+        })),
       ),
     ),
   );

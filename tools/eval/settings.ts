@@ -13,7 +13,7 @@ export interface Override {
   readonly scope: (typeof SCOPES)[number];
   readonly method: Method | null;
   readonly name: string;
-  readonly value: number | string;
+  readonly value: Settings[string];
 }
 
 /** An option to be tried at several values. */
@@ -52,8 +52,13 @@ export function parseSweep(text: string): Sweep {
     method: (method ?? null) as Method | null,
     name,
     path: text.slice(0, text.indexOf('=')),
-    values: list.split(',').map((value) => (Number.isFinite(Number(value)) ? Number(value) : value)),
+    values: list.split(',').map(readValue),
   };
+}
+
+function readValue(text: string): Override['value'] {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
 /** @throws AppError BAD_REQUEST */

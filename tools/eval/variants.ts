@@ -1,7 +1,6 @@
 /** What is compared: how a concept is learned, whether it is steered to the photo, which edit puts it in. */
 
-type Value = number | string;
-export type Settings = Readonly<Record<string, Value>>;
+export type Settings = Readonly<Record<string, number | string | boolean>>;
 
 /** One way to make an edit. Options that it does not name are the model's recommended ones. */
 export interface Variant {
