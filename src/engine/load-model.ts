@@ -9,6 +9,7 @@ import { vaeFactor } from '../models/vae-config';
 import { checkWeights } from '../models/weights';
 import type { Backend } from '../runtime/backend';
 import { type WeightSource, WeightStore } from '../runtime/weights';
+import type { SteerOverrides } from '../steering/options';
 import type { FileTree } from '../util/byte-source';
 import { AppError } from '../util/errors';
 import type { NdArray } from '../util/nd-array';
@@ -124,6 +125,7 @@ export async function readModelInfo(tree: FileTree): Promise<{
   model: ModelInfo;
   editing: Readonly<Record<string, number>>;
   learning: LearningOverrides;
+  steering: SteerOverrides;
 }> {
   const [index, unet, vae] = await Promise.all([
     readJson(tree, 'model_index.json'),
@@ -143,6 +145,7 @@ export async function readModelInfo(tree: FileTree): Promise<{
     },
     editing: numbersIn(index.editing),
     learning: mapValues(index.learning, (presets) => mapValues(presets, numbersIn)),
+    steering: mapValues(index.steering, (options) => optionsIn(options, ['number', 'string'])),
   };
 }
 
@@ -154,10 +157,16 @@ const mapValues = <T>(value: unknown, each: (value: unknown) => T): Record<strin
     ]),
   );
 
-const numbersIn = (value: unknown): Record<string, number> =>
+const numbersIn = (value: unknown): Record<string, number> => optionsIn<number>(value, ['number']);
+
+/** The entries whose values are of these types. */
+const optionsIn = <T extends number | string>(
+  value: unknown,
+  types: readonly ('number' | 'string')[],
+): Record<string, T> =>
   Object.fromEntries(
-    Object.entries(mapValues(value, (inner) => inner)).filter(
-      (entry): entry is [string, number] => typeof entry[1] === 'number',
+    Object.entries(mapValues(value, (inner) => inner)).filter((entry): entry is [string, T] =>
+      (types as readonly string[]).includes(typeof entry[1]),
     ),
   );
 

@@ -39,7 +39,7 @@ export async function openLab(folder: string, threads: number): Promise<Lab> {
     model: createModel(base, limits),
     encoder,
     textProjection,
-    recommended: { steering: {}, ...(await readModelInfo(tree)) },
+    recommended: await readModelInfo(tree),
     limits,
     hash: await hashOf(folder),
   };

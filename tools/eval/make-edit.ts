@@ -6,6 +6,9 @@ import { fromTensor, toTensor } from '../../src/formats/tensor';
 import { applyConcept, type Concept } from '../../src/personalization/concept';
 import { learn } from '../../src/personalization/learn';
 import { conceptOf as conceptIn } from '../../src/personalization/plan';
+import { applyFit, type Fit } from '../../src/steering/fit';
+import type { SteerOptions } from '../../src/steering/options';
+import { fitKey, type SteerRequest, steer } from '../../src/steering/steer';
 import type { NdArray } from '../../src/util/nd-array';
 import type { Pixels } from '../../src/util/pixels';
 import { readStored, writeStored } from './concept-file';
@@ -56,6 +59,42 @@ export async function learned(
   return { concept, key, ...about };
 }
 
+/** Steer a concept to the scene of a pair, or read the fit that an earlier call made of the same. */
+async function fitted(
+  { base, model, limits }: Lab,
+  data: EvalData,
+  store: Store,
+  pair: EvalPair,
+  concept: Concept,
+  options: SteerOptions,
+  seed: number,
+): Promise<{ readonly fit: Fit; readonly seconds: number }> {
+  const request: SteerRequest = {
+    concept,
+    picture: await tensor(data, pair.source, model.size),
+    ...promptsOf(pair, concept),
+    options,
+    seed,
+  };
+  const path = store.cachePath('fit', await fitKey(base, request));
+  const stored = await readStored(path);
+  if (stored) {
+    const { seconds, ...about } = stored.about as Pick<Fit, 'parent' | 'key' | 'onTop'> & { seconds: number };
+    return { fit: { ...about, delta: stored.concept, guided: stored.extra }, seconds };
+  }
+  const from = performance.now();
+  const fit = await finished(steer(base, request, { limits }));
+  const seconds = (performance.now() - from) / 1000;
+  const { delta, guided, ...about } = fit;
+  await writeStored(path, { concept: delta, about: { ...about, seconds }, extra: guided });
+  return { fit, seconds };
+}
+
+const promptsOf = ({ template, sourceClass }: EvalPair, { subject }: Concept) => ({
+  sourcePrompt: promptOf(template, sourceClass),
+  targetPrompt: promptOf(template, subject),
+});
+
 /** Run a job for its result alone. */
 async function finished<T>(job: AsyncGenerator<unknown, T>): Promise<T> {
   for (;;) {
@@ -75,13 +114,13 @@ async function edited(
   data: EvalData,
   pair: EvalPair,
   personal: Personal,
-  { subject }: Concept,
+  concept: Concept,
   edit: string,
   options: RunOptions['edit'],
   seed: number,
 ): Promise<Edit> {
   const method = editMethods[edit]!;
-  const sourcePrompt = promptOf(pair.template, pair.sourceClass);
+  const { sourcePrompt, targetPrompt } = promptsOf(pair, concept);
   const picture = await tensor(data, pair.source, model.size);
   const from = performance.now();
   const watched = method.subjectMask ? model.watch(sourcePrompt, [pair.sourceClass]) : null;
@@ -95,7 +134,7 @@ async function edited(
       contexts: {
         source: await reference.embed(sourcePrompt),
         sourceEmpty: await reference.embed(''),
-        target: await personal.embed(promptOf(pair.template, subject)),
+        target: await personal.embed(targetPrompt),
         empty: await personal.embed(''),
       },
       paintedMask: null,
@@ -128,10 +167,17 @@ export async function makeEdit(
     { ...run, ...(references && { references }) },
     options.learn,
   );
-  const personal = openPersonal(lab, applyConcept(lab.base, concept));
+  const steered = options.steer && (await fitted(lab, data, store, pair, concept, options.steer, seed));
+  const personal = openPersonal(
+    lab,
+    steered ? applyFit(lab.base, concept, steered.fit) : applyConcept(lab.base, concept),
+  );
   try {
     const made = await edited(lab, data, pair, personal, concept, edit, options.edit, seed);
-    return { pixels: made.pixels, seconds: { learn: seconds, steer: 0, edit: made.seconds } };
+    return {
+      pixels: made.pixels,
+      seconds: { learn: seconds, steer: steered?.seconds ?? 0, edit: made.seconds },
+    };
   } finally {
     await personal.dispose();
   }

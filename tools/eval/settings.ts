@@ -3,6 +3,12 @@ import { checkOptions } from '../../src/editing/options';
 import type { LearningOverrides } from '../../src/engine/load-model';
 import { checkLearnOptions, type LearnOptions } from '../../src/personalization/method';
 import { personalizationMethods } from '../../src/personalization/methods';
+import {
+  checkSteerOptions,
+  type SteerOptions,
+  type SteerOverrides,
+  steerDefaults,
+} from '../../src/steering/options';
 import { AppError } from '../../src/util/errors';
 import { METHODS, type Method, type Settings, type Variant } from './variants';
 
@@ -27,13 +33,13 @@ export interface Sweep extends Omit<Override, 'value'> {
 export interface Recommended {
   readonly editing: Settings;
   readonly learning: LearningOverrides;
-  readonly steering: Readonly<Record<string, Settings>>;
+  readonly steering: SteerOverrides;
 }
 
 /** Everything that decides a run beside pictures, model and seed. */
 export interface RunOptions {
   readonly learn: LearnOptions;
-  readonly steer: Settings | null;
+  readonly steer: SteerOptions | null;
   readonly edit: Settings;
 }
 
@@ -96,12 +102,9 @@ export function resolveOptions(
   const learn = { ...(recommended.learning[method]?.balanced ?? SMALL_MODEL[method]), ...given('learn') };
   return {
     learn: checkLearnOptions(learn, defaults),
-    steer: variant.steer && {
-      ...recommended.steering.all,
-      ...recommended.steering[method],
-      ...given('steer'),
-      ...variant.steer,
-    },
+    steer:
+      variant.steer &&
+      checkSteerOptions({ ...given('steer'), ...variant.steer }, steerDefaults(method, recommended.steering)),
     edit: editOptions(variant.edit, recommended.editing, given('edit')),
   };
 }
