@@ -9,6 +9,7 @@ import { conceptOf as conceptIn } from '../../src/personalization/plan';
 import { applyFit, type Fit } from '../../src/steering/fit';
 import type { SteerOptions } from '../../src/steering/options';
 import { fitKey, type SteerRequest, steer } from '../../src/steering/steer';
+import { AppError } from '../../src/util/errors';
 import type { NdArray } from '../../src/util/nd-array';
 import type { Pixels } from '../../src/util/pixels';
 import { readStored, writeStored } from './concept-file';
@@ -120,6 +121,7 @@ async function edited(
   seed: number,
 ): Promise<Edit> {
   const method = editMethods[edit]!;
+  if (method.kind !== 'score') throw new AppError('BAD_REQUEST', `${edit} is not a score edit`);
   const { sourcePrompt, targetPrompt } = promptsOf(pair, concept);
   const picture = await tensor(data, pair.source, model.size);
   const from = performance.now();

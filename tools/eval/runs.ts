@@ -19,7 +19,8 @@ export interface Plan {
 }
 
 /** Variants whose edit this build has. */
-export const canRun = (variant: VariantName): boolean => VARIANTS[variant].edit in editMethods;
+export const canRun = (variant: VariantName): boolean =>
+  editMethods[VARIANTS[variant].edit]?.kind === 'score';
 
 /** Pair by pair, so that an interrupted evaluation has whole comparisons. @throws AppError BAD_REQUEST */
 export function planRuns(recommended: Recommended, plan: Plan): Run[] {
