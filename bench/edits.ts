@@ -28,6 +28,7 @@ export function createEdits(load: OrtLoader, name: BackendName) {
     writeImage: (pixels, name) => putImage(blobs, pixels, name),
     readBytes: (id) => blobs.get(id),
     writeBytes: (bytes) => blobs.put(bytes),
+    deleteBytes: (id) => blobs.delete(id),
   };
   let model: DiffusionModel | null = null;
   let done = 0;

@@ -19,5 +19,6 @@ export function nodeHost(openModel: (id: string) => Promise<FileTree>): EngineHo
     writeImage: (pixels, name) => putImage(blobs, pixels, name),
     readBytes: (id) => blobs.get(id),
     writeBytes: (bytes) => blobs.put(bytes),
+    deleteBytes: (id) => blobs.delete(id),
   };
 }

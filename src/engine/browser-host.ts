@@ -17,5 +17,6 @@ export function browserHost(force?: StartOptions['force']): EngineHost {
     writeImage: (pixels, name) => putImage(blobs, pixels, name),
     readBytes: (id) => blobs.get(id),
     writeBytes: (bytes) => blobs.put(bytes),
+    deleteBytes: (id) => blobs.delete(id),
   };
 }

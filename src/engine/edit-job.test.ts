@@ -74,6 +74,7 @@ async function setUp(steps = 3, over: Partial<Recipe> = {}) {
     writeImage: (pixels, name) => putImage(blobs, pixels, name),
     readBytes: (id) => blobs.get(id),
     writeBytes: (bytes) => blobs.put(bytes),
+    deleteBytes: (id) => blobs.delete(id),
   };
   const data = new Uint8ClampedArray(24 * 20 * 4).map((_, i) => (i % 4 === 3 ? 255 : i % 200));
   const photo = await host.writeImage({ data, width: 24, height: 20 }, 'photo');

@@ -6,6 +6,7 @@ import { fromMask, fromTensor, toMask, toTensor } from '../formats/tensor';
 import { AppError } from '../util/errors';
 import { isFiniteArray, type NdArray } from '../util/nd-array';
 import type { Pixels } from '../util/pixels';
+import { editBranches } from './edit-branches';
 import { editSteps, methodOf } from './edit-steps';
 import type { EditEvent, EditRequest } from './events';
 import { FrameRecorder, startOf } from './frames';
@@ -63,11 +64,7 @@ async function* run(
   const photo = await host.readImage(recipe.photo.id);
   const picture = toTensor(await cropSquare(photo, recipe.square, model.size));
   const source = finite('the encoded photo', await timed('encode', model.encode(picture)));
-  const [sourceContext, targetContext, empty] = await timed(
-    'text',
-    Promise.all([recipe.sourcePrompt, recipe.targetPrompt, ''].map((prompt) => model.embed(prompt))),
-  );
-  const personal = model;
+  const branches = await timed('text', editBranches(host, model, recipe, methodOf(recipe).method));
   const reconstructed = finite('the decoded photo', await timed('decode', model.decode(source)));
   const reconstruction = await host.writeImage(fromTensor(reconstructed), 'reconstruction');
   model.latentRgb.fit(source, picture);
@@ -80,9 +77,7 @@ async function* run(
   const steps = editSteps(
     {
       model,
-      personal,
-      targetPrompt: recipe.targetPrompt,
-      contexts: { source: sourceContext!, target: targetContext!, empty: empty! },
+      ...branches,
       recipe,
       source,
       paintedMask,

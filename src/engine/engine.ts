@@ -1,6 +1,8 @@
 import type { DiffusionModel } from '../diffusion/model';
+import type { BlobId } from '../document/document';
 import { editFields } from '../editing/fields';
 import { editMethods } from '../editing/methods';
+import { readConceptBase } from '../formats/model-folder';
 import { fromTensor } from '../formats/tensor';
 import { learnFields, presetsOf } from '../personalization/method';
 import { personalizationMethods } from '../personalization/methods';
@@ -8,9 +10,21 @@ import { memoizePromise, mutex } from '../util/async';
 import type { Pixels } from '../util/pixels';
 import { type StartedJob, startJob } from '../util/rpc';
 import { editJob } from './edit-job';
-import type { EditEvent, EditRequest, EngineInfo, FrameRequest, LearnMethodInfo, MethodInfo } from './events';
+import type {
+  EditEvent,
+  EditRequest,
+  EngineInfo,
+  FrameRequest,
+  LearnEvent,
+  LearnMethodInfo,
+  LearnPort,
+  LearnRequest,
+  MethodInfo,
+} from './events';
 import { openFrames } from './frames';
 import type { EngineHost } from './host';
+import { LearnControls } from './learn-controls';
+import { learnJob } from './learn-job';
 import { type LearningOverrides, loadModel, type Precision, readModelInfo } from './load-model';
 
 /** The API of the engine worker: one request in, one stream of events out. */
@@ -20,6 +34,8 @@ export interface Engine {
   edit(request: EditRequest): StartedJob<EditEvent>;
   /** A recorded step as a picture, also while a job runs. @throws AppError BAD_REQUEST when it was not recorded; BAD_FILE */
   decodeFrame(request: FrameRequest): Promise<Pixels>;
+  /** Edits asked for while it runs take their turn between two steps. */
+  learn(request: LearnRequest): LearnPort & StartedJob<LearnEvent>;
 }
 
 /** The engine without the thread boundary: jobs are plain generators. For Node and tests. */
@@ -27,6 +43,11 @@ export interface LocalEngine {
   info(model?: string): Promise<EngineInfo>;
   edit(request: EditRequest, signal: AbortSignal): AsyncGenerator<EditEvent, void>;
   decodeFrame(request: FrameRequest): Promise<Pixels>;
+  learn(
+    request: LearnRequest,
+    signal: AbortSignal,
+    controls?: LearnControls,
+  ): AsyncGenerator<LearnEvent, void>;
   dispose(): Promise<void>;
 }
 
@@ -45,7 +66,9 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
     best: loader('best'),
     float32: loader('float32'),
   };
+  const loadModelAs = (id: string, precision: Precision): Promise<DiffusionModel> => load[precision](id);
   const queue = turns();
+  const learning = turns();
   return {
     async info(model = 'starter') {
       const [{ capabilities }, info] = await Promise.all([
@@ -64,7 +87,19 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
       const release = await queue();
       try {
         signal.throwIfAborted();
-        yield* editJob(host, (id, precision) => load[precision](id), request, signal);
+        yield* editJob(host, loadModelAs, request, signal);
+      } finally {
+        release();
+      }
+    },
+    async *learn(request, signal, controls = new LearnControls()) {
+      yield { kind: 'queued' };
+      const release = await learning();
+      try {
+        const tree = await host.openModel(request.model);
+        const [base, { model }] = await Promise.all([readConceptBase(tree), readModelInfo(tree)]);
+        const from = { ...base, license: model.license };
+        yield* inTurns(queue, learnJob(host, loadModelAs, from, request, controls, signal));
       } finally {
         release();
       }
@@ -87,14 +122,22 @@ export function createEngine(host: EngineHost): Engine {
   const engine = createLocalEngine(host);
   return {
     info: (model) => engine.info(model),
-    edit: (request) =>
-      startJob<EditEvent>(
-        (signal) => engine.edit(request, signal),
-        (event) => ('pixels' in event ? [event.pixels.data.buffer as ArrayBuffer] : []),
-      ),
     decodeFrame: (request) => engine.decodeFrame(request),
+    edit: (request) => startJob<EditEvent>((signal) => engine.edit(request, signal), pixelsOf),
+    learn(request) {
+      const controls = new LearnControls();
+      const job = startJob<LearnEvent>((signal) => engine.learn(request, signal, controls), pixelsOf);
+      return Object.assign(job, {
+        finish: async () => controls.finish(),
+        save: async () => controls.save(),
+        keep: async (state: BlobId) => controls.keep(state),
+      });
+    },
   };
 }
+
+const pixelsOf = (event: LearnEvent | EditEvent): Transferable[] =>
+  'pixels' in event ? [event.pixels.data.buffer as ArrayBuffer] : [];
 
 /** The table of methods as plain data, its defaults overridden by what suits the model. */
 function methodsFor(overrides: Readonly<Record<string, number>>): readonly MethodInfo[] {
@@ -114,6 +157,23 @@ function learnMethodsFor(overrides: LearningOverrides): readonly LearnMethodInfo
     const { label, help } = method;
     return { name, label, help, defaults: presets.balanced, fields: learnFields, presets };
   });
+}
+
+/** A job that takes a turn for each of its events: between two of them others run, and while nobody asks it holds nothing up. */
+async function* inTurns<E>(
+  queue: () => Promise<() => void>,
+  job: AsyncGenerator<E, void>,
+): AsyncGenerator<E, void> {
+  try {
+    for (;;) {
+      const release = await queue();
+      const next = await job.next().finally(release);
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await job.return();
+  }
 }
 
 /** One GPU job at a time: resolves with a function that gives the turn to the next. */

@@ -18,4 +18,6 @@ export interface EngineHost {
   readBytes(id: BlobId): Promise<Uint8Array<ArrayBuffer>>;
   /** Returns after the bytes are safe. @throws AppError STORAGE_FULL */
   writeBytes(bytes: Uint8Array<ArrayBuffer>): Promise<BlobId>;
+  /** Forget bytes that this job wrote, e.g. an older checkpoint; nothing happens when they are gone. */
+  deleteBytes(id: BlobId): Promise<void>;
 }

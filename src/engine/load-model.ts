@@ -2,7 +2,7 @@ import { createModel, type DiffusionModel, type ModelParts } from '../diffusion/
 import { createSchedule } from '../diffusion/schedule';
 import { parseSchedulerConfig } from '../diffusion/scheduler-config';
 import { createTokenizer, tokenizerSettings } from '../diffusion/tokenizer';
-import { openSafetensors, openSharded, type SafetensorsFile } from '../formats/safetensors';
+import { openWeights } from '../formats/model-folder';
 import { CLIP_NORMALISATION, createImageEncoder, type ImageEncoder } from '../metrics/clip-image';
 import { COMPONENTS, type ComponentName, type ConfigOf } from '../models/components';
 import { vaeFactor } from '../models/vae-config';
@@ -200,21 +200,6 @@ async function openTokenizer(tree: FileTree) {
     readJson(tree, 'tokenizer/special_tokens_map.json', {}),
   ]);
   return createTokenizer({ merges, ...tokenizerSettings(config, special) });
-}
-
-/** File names of a diffusers folder, the smaller half-precision variant first. */
-const STEMS = ['diffusion_pytorch_model.fp16', 'diffusion_pytorch_model', 'model.fp16', 'model'];
-
-async function openWeights(tree: FileTree, folder: string): Promise<SafetensorsFile> {
-  for (const stem of STEMS) {
-    const file = await tree.open(path(folder, `${stem}.safetensors`));
-    if (file) return openSafetensors(file);
-    const index = path(folder, `${stem}.safetensors.index.json`);
-    if (await tree.open(index)) return openSharded(tree, index);
-  }
-  throw new AppError('UNSUPPORTED_MODEL', `${tree.name} has no safetensors weights in ${folder}/`, {
-    folder,
-  });
 }
 
 async function readText(tree: FileTree, path: string): Promise<string> {

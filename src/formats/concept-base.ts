@@ -12,7 +12,7 @@ export type Network = 'unet' | 'textEncoder';
 export interface ConceptBase {
   /** model id, e.g. 'starter' or a repository; recorded in files */
   readonly id: string;
-  /** SHA-256 of the UNet's tensors, lower-case hex, when known */
+  /** tells bases of the same shape apart, lower-case hex, when known; see `readConceptBase` */
   readonly sha256?: string;
   /** every weight of the UNet, in diffusers' names */
   readonly unet: WeightShapes;

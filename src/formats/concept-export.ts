@@ -11,7 +11,7 @@ import {
 } from './concept-metadata';
 import { customDiffusionTensors } from './custom-diffusion-file';
 import { alphaOf, type LoraWriteOptions, loraContent } from './lora-write';
-import type { StoredTensor } from './safetensors';
+import { type StoredTensor, storedTensor } from './safetensors';
 import { truncatedSvd } from './svd';
 import { bareToken, type ConceptToken, embeddingTensors } from './textual-inversion';
 import { applyChange, type ReplaceChange, rankOf, type WeightChange } from './weight-change';
@@ -19,7 +19,7 @@ import { applyChange, type ReplaceChange, rankOf, type WeightChange } from './we
 /** A file to save or to put into a zip. */
 export interface NamedFile {
   readonly name: string;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** What every writer needs besides the concept. */
@@ -30,8 +30,10 @@ export interface ConceptContext {
 
 type Header = Readonly<Record<string, string>>;
 
-const save = (tensors: Readonly<Record<string, StoredTensor>>, ...headers: Header[]): Promise<Uint8Array> =>
-  writeHashed(tensors, Object.assign({}, ...headers));
+const save = (
+  tensors: Readonly<Record<string, StoredTensor>>,
+  ...headers: Header[]
+): Promise<Uint8Array<ArrayBuffer>> => writeHashed(tensors, Object.assign({}, ...headers));
 
 const header = (
   kind: ConceptKind,
@@ -45,10 +47,8 @@ export const writeTextualInversion = (
   token: ConceptToken,
   context: ConceptContext,
   layout: 'common' | 'diffusers' = 'common',
-): Promise<Uint8Array> =>
-  save(embeddingTensors(token, layout), header('textual-inversion', context, [token]), {
-    'dreamsteerer.token': token.token,
-  });
+): Promise<Uint8Array<ArrayBuffer>> =>
+  save(embeddingTensors(token, layout), header('textual-inversion', context, [token]));
 
 /**
  * Low-rank changes as a LoRA file. Words travel in its header, so that our own reader gets the whole concept back from
@@ -58,7 +58,7 @@ export async function writeLora(
   concept: Concept,
   context: ConceptContext,
   options: LoraWriteOptions = {},
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const { tensors, metadata } = loraContent(concept, context.base, options);
   const low = [...concept.unet, ...concept.textEncoder].filter((change) => change.kind === 'low-rank');
   const network = {
@@ -83,13 +83,56 @@ export async function writeCustomDiffusion(
   concept: Concept,
   context: ConceptContext,
   dtype: 'F16' | 'F32' = 'F32',
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const replaced = concept.unet.filter((change) => change.kind === 'replace');
   if (replaced.length !== concept.unet.length || concept.textEncoder.length > 0) {
     throw new AppError('BAD_REQUEST', 'a Custom Diffusion file holds full weights of the UNet only');
   }
   const tensors = customDiffusionTensors(replaced, context.base, dtype);
   return save(tensors, header('custom-diffusion', context, concept.tokens), tokensEntry(concept.tokens));
+}
+
+/** Full weights under the base's own names, 'unet.…' and 'text_encoder.…', words in the header. */
+async function writeWeights(concept: Concept, context: ConceptContext): Promise<Uint8Array<ArrayBuffer>> {
+  const named = (prefix: string, changes: readonly WeightChange[]) =>
+    changes.map((change) => {
+      if (change.kind === 'replace') return [`${prefix}.${change.name}`, storedTensor(change.value)] as const;
+      throw new AppError(
+        'BAD_REQUEST',
+        `a file of full weights has no place for an update of ${change.name}`,
+      );
+    });
+  const tensors = Object.fromEntries([
+    ...named('unet', concept.unet),
+    ...named('text_encoder', concept.textEncoder),
+  ]);
+  return save(tensors, header('weights', context, concept.tokens), tokensEntry(concept.tokens));
+}
+
+/** as diffusers looks for it */
+const CUSTOM_DIFFUSION = 'diffusers/pytorch_custom_diffusion_weights.safetensors';
+/** Keys and values of cross-attention: what Custom Diffusion trains. */
+const isCustomDiffusion = ({ unet, textEncoder }: Concept): boolean =>
+  textEncoder.length === 0 && unet.every(({ name }) => /\.attn2\.to_[kv]\.weight$/.test(name));
+
+const writeReplacements = (concept: Concept, context: ConceptContext): Promise<Uint8Array<ArrayBuffer>> =>
+  isCustomDiffusion(concept) ? writeCustomDiffusion(concept, context) : writeWeights(concept, context);
+
+/**
+ * A learned concept as one file, exact: what is kept in storage and what `readConcept` gives back number for number.
+ * For other programs there is `writeConcept`.
+ *
+ * @throws AppError BAD_REQUEST for an empty concept or one of mixed kinds
+ */
+export function saveConcept(concept: Concept, context: ConceptContext): Promise<Uint8Array<ArrayBuffer>> {
+  const changes = [...concept.unet, ...concept.textEncoder];
+  if (changes.some(({ kind }) => kind === 'replace')) return writeReplacements(concept, context);
+  if (changes.length > 0) return writeLora(concept, context, { dtype: 'F32' });
+  const [token, ...others] = concept.tokens;
+  if (!token || others.length > 0) {
+    throw new AppError('BAD_REQUEST', `a file holds one learned word, not ${concept.tokens.length}`);
+  }
+  return writeTextualInversion(token, context);
 }
 
 /** A weight of the unchanged base, float32. */
@@ -185,17 +228,15 @@ export async function writeConcept(
 ): Promise<ConceptExport> {
   const changes = [...concept.unet, ...concept.textEncoder];
   const files: NamedFile[] = [];
-  const add = (name: string, bytes: Uint8Array): void => void files.push({ name, bytes });
+  const add = (name: string, bytes: Uint8Array<ArrayBuffer>): void => void files.push({ name, bytes });
   let keptEnergy: number | null = null;
   if (changes.some(({ kind }) => kind === 'replace')) {
     if (!readBase) throw new AppError('BAD_REQUEST', 'full weights export as a LoRA against their base');
     const fit = await toLowRank(concept, rank, readBase);
     keptEnergy = fit.keptEnergy;
     add(`${stem}.safetensors`, await writeLora(fit.concept, context, lora));
-    add(
-      'diffusers/pytorch_custom_diffusion_weights.safetensors',
-      await writeCustomDiffusion(concept, context),
-    );
+    const exact = await writeReplacements(concept, context);
+    add(isCustomDiffusion(concept) ? CUSTOM_DIFFUSION : `exact/${stem}.safetensors`, exact);
     if (extras) {
       const exact = await toAdditions(concept, readBase);
       add(`${stem}.diff.safetensors`, await writeLora(exact, context, { ...lora, dtype: 'F32' }));

@@ -11,6 +11,10 @@ export interface ConceptAbout {
   readonly method: string;
   /** what it is, e.g. 'cat' */
   readonly classWord: string;
+  /** words that call it up, e.g. '<miso> cat'; default: its learned words and what it is */
+  readonly subject?: string;
+  /** the word in it that is new or rare, e.g. 'sks'; where none was learned */
+  readonly token?: string;
   /** px, side of the training pictures */
   readonly resolution: number;
   readonly predictionType: 'epsilon' | 'v_prediction';
@@ -38,7 +42,7 @@ export interface ConceptAbout {
 }
 
 /** What a file is, in ModelSpec's suffix of the architecture. */
-export type ConceptKind = 'lora' | 'textual-inversion' | 'custom-diffusion';
+export type ConceptKind = 'lora' | 'textual-inversion' | 'custom-diffusion' | 'weights';
 
 /** Our own keys begin so. */
 const OWN = 'dreamsteerer.';
@@ -60,7 +64,7 @@ export function conceptMetadata(
 ): Record<string, string> {
   const width = textWidth(base);
   const isV = about.predictionType === 'v_prediction';
-  const words = tokens.map(({ token }) => token);
+  const words = tokens.length > 0 ? tokens.map(({ token }) => token) : about.token ? [about.token] : [];
   const { training } = about;
   const entries: Record<string, string | number | undefined> = {
     // ss_v2 says "Stable Diffusion 2.x" to kohya's tools
@@ -97,14 +101,18 @@ export function conceptMetadata(
     'modelspec.author': about.author,
     'modelspec.license': about.license,
     'modelspec.thumbnail': about.thumbnail,
-    'modelspec.trigger_phrase': words.length > 0 ? `${words.join(' ')} ${about.classWord}`.trim() : undefined,
+    'modelspec.trigger_phrase':
+      about.subject ?? (words.length > 0 ? `${words.join(' ')} ${about.classWord}`.trim() : undefined),
     [`${OWN}method`]: about.method,
+    [`${OWN}token`]: words[0],
+    [`${OWN}subject`]: about.subject,
     [`${OWN}class_word`]: about.classWord,
     [`${OWN}app_version`]: about.appVersion,
     [`${OWN}base`]: base.id,
     [`${OWN}base_revision`]: about.baseRevision,
     [`${OWN}base_sha256`]: base.sha256,
     [`${OWN}parent`]: about.parent,
+    [`${OWN}steps`]: training?.steps,
     [`${OWN}settings`]: about.settings && JSON.stringify(about.settings),
   };
   const known = Object.entries(entries).filter(([, value]) => value !== undefined);
@@ -160,7 +168,7 @@ export const ownMetadata = (metadata: Readonly<Record<string, string>>): Readonl
 export async function writeHashed(
   tensors: Readonly<Record<string, StoredTensor>>,
   metadata: Readonly<Record<string, string>>,
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const plain = writeSafetensors(tensors, metadata);
   const dataBegin = 8 + new DataView(plain.buffer).getUint32(0, true);
   const hash = await sha256([plain.slice(dataBegin)]);

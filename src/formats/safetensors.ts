@@ -174,7 +174,7 @@ function layoutSafetensors(
 export function writeSafetensors(
   tensors: Readonly<Record<string, StoredTensor>>,
   metadata: Readonly<Record<string, string>> = {},
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const { head, order, size } = layoutSafetensors(tensors, metadata);
   const file = new Uint8Array(size);
   file.set(head);

@@ -8,7 +8,7 @@ import { WeightStore } from '../runtime/weights';
 import { ndArray, sizeOf } from '../util/nd-array';
 import { createTorchRng } from '../util/random';
 
-const CONFIGS = {
+export const TINY_CONFIGS = {
   UNet2DConditionModel: {
     sample_size: 8,
     block_out_channels: [16, 32],
@@ -37,15 +37,17 @@ const CONFIGS = {
   },
 } as const;
 
+export const TINY_MERGES = '#version: 0.2\nc a\nca t</w>\nd o';
+
 /** Weights follow from their names alone, so that tools/oracle/make_learning.py can make the same ones. */
 export function tinyModel(backend: Backend): ModelParts {
-  const part = <Name extends keyof typeof CONFIGS & ComponentName>(name: Name) => {
+  const part = <Name extends keyof typeof TINY_CONFIGS & ComponentName>(name: Name) => {
     // the compiler cannot see that a row of the table fits its own config
     const row = COMPONENTS[name] as unknown as {
       parse: (json: unknown) => ConfigOf<Name>;
       weights: (config: ConfigOf<Name>) => ReadonlyMap<string, readonly number[]>;
     };
-    const config = row.parse(CONFIGS[name]);
+    const config = row.parse(TINY_CONFIGS[name]);
     const shapes = row.weights(config);
     const load = async (weight: string) => {
       const shape = shapes.get(weight)!;
@@ -64,7 +66,7 @@ export function tinyModel(backend: Backend): ModelParts {
     unet: part('UNet2DConditionModel'),
     vae: part('AutoencoderKL'),
     textEncoder: part('CLIPTextModel'),
-    tokenizer: createTokenizer({ merges: '#version: 0.2\nc a\nca t</w>\nd o', modelMaxLength: 12 }),
+    tokenizer: createTokenizer({ merges: TINY_MERGES, modelMaxLength: 12 }),
     schedule: createSchedule(),
   };
 }

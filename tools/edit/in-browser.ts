@@ -29,6 +29,7 @@ export const run: BrowserFunction<BrowserInput, EditEvent, EditOutput> = async (
       writeImage: (pixels, name) => putImage(blobs, pixels, name),
       readBytes: (id) => blobs.get(id),
       writeBytes: (bytes) => blobs.put(bytes),
+      deleteBytes: (id) => blobs.delete(id),
     },
     edit,
     emit,

@@ -1,0 +1,54 @@
+/** What a checkpoint in the diffusers layout says of its weights, without loading them. */
+import type { FileTree } from '../util/byte-source';
+import { AppError } from '../util/errors';
+import type { ConceptBase, WeightShapes } from './concept-base';
+import { openSafetensors, openSharded, type SafetensorsFile } from './safetensors';
+
+/** File names of a diffusers folder, the smaller half-precision variant first. */
+const STEMS = ['diffusion_pytorch_model.fp16', 'diffusion_pytorch_model', 'model.fp16', 'model'];
+
+/**
+ * @param folder  of one component; '': the tree itself
+ * @throws AppError UNSUPPORTED_MODEL when there are no safetensors in it
+ */
+export async function openWeights(tree: FileTree, folder: string): Promise<SafetensorsFile> {
+  const prefix = folder ? `${folder}/` : '';
+  for (const stem of STEMS) {
+    const file = await tree.open(`${prefix}${stem}.safetensors`);
+    if (file) return openSafetensors(file);
+    const index = `${prefix}${stem}.safetensors.index.json`;
+    if (await tree.open(index)) return openSharded(tree, index);
+  }
+  throw new AppError('UNSUPPORTED_MODEL', `${tree.name} has no safetensors weights in ${prefix || 'it'}`, {
+    folder,
+  });
+}
+
+/**
+ * The base that concept files are read against and written for. Its hash is over names, shapes and the two outermost
+ * convolutions of the UNet, which every fine-tuning changes: reading gigabytes to tell two bases apart would be too slow.
+ */
+export async function readConceptBase(tree: FileTree): Promise<ConceptBase> {
+  const [unet, textEncoder] = await Promise.all([
+    openWeights(tree, 'unet'),
+    openWeights(tree, 'text_encoder'),
+  ]);
+  const outermost = await Promise.all(
+    ['conv_in.weight', 'conv_out.weight'].map(async (name) => (await unet.readFloat32(name)).data),
+  );
+  const shapes = shapesOf(unet, (name) => name);
+  const parts = [JSON.stringify([...shapes].sort(([a], [b]) => (a < b ? -1 : 1))), ...outermost];
+  const digest = await crypto.subtle.digest('SHA-256', await new Blob(parts as BlobPart[]).arrayBuffer());
+  return {
+    id: tree.name,
+    sha256: Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join(''),
+    unet: shapes,
+    // transformers 5 leaves the prefix out
+    textEncoder: shapesOf(textEncoder, (name) =>
+      name.replace(/^(?=embeddings\.|encoder\.|final_layer_norm\.)/, 'text_model.'),
+    ),
+  };
+}
+
+const shapesOf = ({ tensors }: SafetensorsFile, rename: (name: string) => string): WeightShapes =>
+  new Map([...tensors].map(([name, { shape }]) => [rename(name), shape]));
