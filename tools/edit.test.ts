@@ -39,7 +39,7 @@ test.each([
   [['--demo', '--out', 'x', '--steps', 'many'], '--steps must be a number'],
   [['--demo', '--out', 'x', '--seed', '-1'], '--seed'],
   [['--demo', '--out', 'x', '--square', '1,2'], '--square'],
-  [['--demo', '--out', 'x', '--option', 'steps'], 'NAME=NUMBER'],
+  [['--demo', '--out', 'x', '--option', 'steps'], 'NAME=VALUE'],
   [['--demo', '--out', 'x', '--nonsense'], '--nonsense'],
 ])('arguments %o are refused by name', (args, named) => {
   expect(() => readArguments(args)).toThrowError(expect.objectContaining({ code: 'BAD_REQUEST' }));

@@ -24,11 +24,12 @@ interface Demo {
 
 async function readInput(args: EditArguments): Promise<EditInput> {
   const model = args.model === null ? 'starter' : basename(resolve(args.model));
+  const concept = args.concept === null ? null : await readConceptFile(args.concept);
   const painted = args.mask === null ? null : await readImage(args.mask);
   if (args.source !== null) {
     const photo = await readImage(args.source);
     const mask = painted && (await fitMask(painted, photo));
-    return { photo, photoName: basename(args.source), mask, model, edit: args.edit };
+    return { photo, photoName: basename(args.source), mask, model, concept, edit: args.edit };
   }
   const folder = join(import.meta.dirname, '../public/demo');
   const demo = JSON.parse(await readFile(join(folder, 'demo.json'), 'utf8')) as Demo;
@@ -42,8 +43,18 @@ async function readInput(args: EditArguments): Promise<EditInput> {
   };
   const photo = await readImage(join(folder, demo.photo));
   const mask = painted && (await fitMask(painted, photo));
-  return { photo, photoName: demo.photo, mask, model, edit };
+  return { photo, photoName: demo.photo, mask, model, concept, edit };
 }
+
+const readConceptFile = async (path: string): Promise<NonNullable<EditInput['concept']>> => ({
+  name: basename(path),
+  bytes: await readFile(path).then(
+    (bytes) => new Uint8Array(bytes),
+    (error: NodeJS.ErrnoException) => {
+      throw new AppError('BAD_REQUEST', `cannot read the concept ${path}: ${error.code}`);
+    },
+  ),
+});
 
 /** What the command leaves in --out, written aside first: nothing half-written is ever there. */
 const OUTPUTS = ['result.png', 'square.png', 'frames', 'recipe.json', 'metrics.json'];

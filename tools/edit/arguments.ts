@@ -6,6 +6,7 @@ import { AppError } from '../../src/util/errors';
 export const USAGE = `usage: npm run edit -- --source FILE --source-prompt P --target-prompt P --out DIR
          [--edit sds|dds|dds-s|dds-sm] [--subject WORDS] [--mask FILE] [--square X,Y,SIZE] [--steps N] [--guidance W]
          [--seed N] [--option NAME=VALUE]... [--model DIR] [--backend node|wasm|webgpu]
+         [--concept FILE]
        npm run edit -- --demo --out DIR`;
 
 export interface EditArguments {
@@ -16,6 +17,8 @@ export interface EditArguments {
   /** folder of a checkpoint; null: the starter */
   readonly model: string | null;
   readonly backend: BackendName;
+  /** concept file of any layout */
+  readonly concept: string | null;
   /** what the arguments say about the edit; anything unsaid is as in an empty document */
   readonly edit: Pick<
     Document,
@@ -58,6 +61,7 @@ export function readArguments(argv: readonly string[]): EditArguments {
     out: required('out'),
     model: values.model ?? null,
     backend,
+    concept: values.concept ?? null,
     edit: {
       sourcePrompt: demo ? (values['source-prompt'] ?? '') : required('source-prompt'),
       targetPrompt: demo ? (values['target-prompt'] ?? '') : required('target-prompt'),
@@ -95,6 +99,7 @@ function parse(argv: readonly string[]) {
         option: { type: 'string', multiple: true },
         model: text,
         backend: text,
+        concept: text,
         out: text,
         demo: { type: 'boolean' },
       },

@@ -4,7 +4,7 @@ import { loadOrtWeb } from '../../src/runtime/ort-web';
 import { startBackend } from '../../src/runtime/start';
 import { memoryBlobs } from '../../src/storage/blobs';
 import { httpTree } from '../../src/storage/http-tree';
-import { getImage, putImage } from '../../src/storage/images';
+import { blobHost } from '../blob-host';
 import type { BrowserFunction } from '../harness/protocol';
 import { type EditInput, type EditOutput, runEdit } from './run';
 
@@ -20,18 +20,9 @@ export const run: BrowserFunction<BrowserInput, EditEvent, EditOutput> = async (
   { edit, backend, model },
   emit,
 ) => {
-  const blobs = memoryBlobs();
-  return runEdit(
-    {
-      startBackend: () => startBackend({ load: loadOrtWeb, force: backend }),
-      openModel: async (id) => httpTree(new URL(model), id),
-      readImage: (id) => getImage(blobs, id),
-      writeImage: (pixels, name) => putImage(blobs, pixels, name),
-      readBytes: (id) => blobs.get(id),
-      writeBytes: (bytes) => blobs.put(bytes),
-      deleteBytes: (id) => blobs.delete(id),
-    },
-    edit,
-    emit,
-  );
+  const host = blobHost(memoryBlobs(), {
+    startBackend: () => startBackend({ load: loadOrtWeb, force: backend }),
+    openModel: async (id) => httpTree(new URL(model), id),
+  });
+  return runEdit(host, edit, emit);
 };

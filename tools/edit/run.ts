@@ -1,10 +1,15 @@
-import { recipeOf } from '../../src/document/actions';
-import { type Document, emptyDocument, type ImageRef } from '../../src/document/document';
+import { chooseConcept, putConcept, recipeOf } from '../../src/document/actions';
+import { conceptInUse, conceptPrompt } from '../../src/document/concepts';
+import { type Concept, type Document, emptyDocument, type ImageRef } from '../../src/document/document';
 import { defaultSquare } from '../../src/document/square';
 import { createLocalEngine } from '../../src/engine/engine';
 import type { EditEvent, EditResult } from '../../src/engine/events';
 import type { EngineHost } from '../../src/engine/host';
+import { readConcept } from '../../src/formats/concept';
+import { learnedFrom } from '../../src/formats/concept-learned';
 import { checkSquare } from '../../src/formats/crop';
+import { readConceptBase } from '../../src/formats/model-folder';
+import { bytesSource } from '../../src/util/byte-source';
 import { AppError } from '../../src/util/errors';
 import type { Pixels } from '../../src/util/pixels';
 import { promptDiff } from '../../src/util/prompt-diff';
@@ -15,6 +20,8 @@ export interface EditInput {
   /** painted, over the whole photo; white = edit */
   readonly mask: Pixels | null;
   readonly model: string;
+  /** a concept file of any layout; null: words alone */
+  readonly concept?: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> } | null;
   readonly edit: Pick<
     Document,
     'sourcePrompt' | 'targetPrompt' | 'subject' | 'method' | 'seed' | 'options' | 'square'
@@ -45,7 +52,8 @@ export async function runEdit(
     const mask: ImageRef | null = input.mask && (await host.writeImage(input.mask, 'mask'));
     const square = input.edit.square ?? defaultSquare(photo);
     checkSquare(input.photo, square);
-    const doc: Document = { ...emptyDocument, ...input.edit, photo, mask, square, model: input.model };
+    const words: Document = { ...emptyDocument, ...input.edit, photo, mask, square, model: input.model };
+    const doc = input.concept ? await withConcept(host, words, input.concept) : words;
     const { methods } = await engine.info(doc.model);
     const method = methods.find(({ name }) => name === doc.method);
     if (!method) {
@@ -56,8 +64,7 @@ export async function runEdit(
     }
     const unknown = Object.keys(doc.options).find((name) => !(name in method.defaults));
     if (unknown) throw new AppError('BAD_REQUEST', `${doc.method} has no option "${unknown}"`);
-    const subject = doc.subject ?? promptDiff(doc.sourcePrompt, doc.targetPrompt).subject;
-    const recipe = recipeOf(doc, photo, method.defaults, subject);
+    const recipe = recipeOf(doc, photo, method.defaults, subjectOf(doc));
     for await (const event of engine.edit({ recipe }, new AbortController().signal)) {
       watch(event);
       if (event.kind !== 'result') continue;
@@ -73,4 +80,40 @@ export async function runEdit(
   } finally {
     await engine.dispose();
   }
+}
+
+/** The document with the concept of a file in use. @throws AppError UNSUPPORTED_MODEL when it was made for another base */
+async function withConcept(
+  host: EngineHost,
+  doc: Document,
+  { name, bytes }: NonNullable<EditInput['concept']>,
+): Promise<Document> {
+  const base = await readConceptBase(await host.openModel(doc.model));
+  const file = await readConcept(bytesSource(name, bytes), base);
+  const stem = name.replace(/\.[^.]+$/, '');
+  const learned = learnedFrom(file, await host.writeBytes(bytes), stem, base);
+  const { token, classWord, method, seed, model } = learned;
+  const concept: Concept = {
+    id: learned.id,
+    name: learned.name,
+    classWord,
+    token,
+    pictures: [],
+    method,
+    preset: 'balanced',
+    options: {},
+    seed,
+    model,
+    learned,
+    checkpoints: [],
+  };
+  return chooseConcept(putConcept(doc, concept), concept.id);
+}
+
+/** Words of the source prompt that are replaced: as said, else what differs once the concept's words are in place. */
+function subjectOf(doc: Document): string | null {
+  const { subject, sourcePrompt, targetPrompt } = doc;
+  const learned = conceptInUse(doc)?.learned;
+  const target = (learned && conceptPrompt(doc, learned)) ?? targetPrompt;
+  return subject ?? promptDiff(sourcePrompt, target).subject;
 }
