@@ -172,6 +172,13 @@ test('requests that cannot run are refused before anything is computed', async (
   await refused({ options: { ...request('dreambooth').options, depth: 1 } });
 });
 
+test('a run that does not fit is refused before its first step', async () => {
+  const job = run('dreambooth', {}, { limits: { total: 1_000_000 } });
+  await expect(job).rejects.toMatchObject({ code: 'TOO_BIG' });
+  const { events } = await run('dreambooth', {}, { limits: { total: 100_000_000 } });
+  expect(losses(events)).toHaveLength(4);
+});
+
 test("Custom Diffusion's views stay inside the picture, and their valid region inside the pasted part", async () => {
   const white = ndArray(new Float32Array(3 * 256 * 256).fill(1), [1, 3, 256, 256]);
   const views = await viewsOf(white, 'scale', { resize, factor: 8, seed: 4 });

@@ -106,6 +106,7 @@ export async function* learn(
   const trainer = await compileStep(g, loss, [...trainables.keys()], store, {
     optimiser: adamw({ weightDecay: options.weightDecay }),
     ...stepPrecision(dtype),
+    limits: host.limits,
     ...(host.recompute && { recompute: host.recompute }),
     label: method.label,
   });

@@ -63,7 +63,8 @@ export async function openBackend(name: BackendName, options: BackendOptions): P
       executionProviders: [provider(name, device, layout)],
       logSeverityLevel: SEVERITY[logLevel],
       graphOptimizationLevel: 'all',
-      ...(name === 'node' && { intraOpNumThreads: threads, interOpNumThreads: 1 }),
+      // a memory pattern is a second block of all activations beside what the first run took, which is never given back
+      ...(name === 'node' && { intraOpNumThreads: threads, interOpNumThreads: 1, enableMemPattern: false }),
     },
     dispose: () => device?.destroy(),
   };

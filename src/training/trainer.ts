@@ -11,6 +11,8 @@ export interface StepOptions {
   /** the loss is multiplied by this before and gradients divided by it after (float16); default 1 */
   readonly lossScale?: number;
   readonly recompute?: Recompute;
+  /** bytes that the step may take in all and in one tensor; default any */
+  readonly limits?: { readonly total?: number; readonly tensor?: number };
   /** scalars of the graph that each step reports beside the loss */
   readonly metrics?: Readonly<Record<string, Value>>;
   readonly label?: string;
