@@ -32,16 +32,20 @@ export interface HarnessBrowser {
 /**
  * Start a browser, use it, close it.
  *
+ * @param interrupt  'close': Ctrl-C ends the browser and the process; 'ask': it is left to the caller
  * @throws Error with one plain message when there is no Chromium and none can be installed
  */
-export async function withBrowser<T>(use: (browser: HarnessBrowser) => Promise<T>): Promise<T> {
+export async function withBrowser<T>(
+  use: (browser: HarnessBrowser) => Promise<T>,
+  interrupt: 'close' | 'ask' = 'close',
+): Promise<T> {
   await ensureChromium();
   const folders = new ServedFolders();
   const server = await serve(folders);
   const options = chromiumLaunch();
   // memory is otherwise measured when a collection happens to come by
   const args = [...(options.args ?? []), '--enable-blink-features=ForceEagerMeasureMemory'];
-  const browser = await chromium.launch({ ...options, args });
+  const browser = await chromium.launch({ ...options, args, handleSIGINT: interrupt === 'close' });
   try {
     const { port } = server.httpServer!.address() as AddressInfo;
     const origin = `http://localhost:${port}`;
@@ -99,7 +103,7 @@ async function serve(folders: ServedFolders): Promise<ViteDevServer> {
     // a dependency found late would reload the page in the middle of a call
     optimizeDeps: {
       noDiscovery: true,
-      include: ['protobufjs/light', 'exifreader', 'pica'],
+      include: ['protobufjs/light', 'exifreader', 'pica', 'ml-matrix'],
       exclude: ['onnxruntime-web'],
     },
     plugins: [

@@ -20,7 +20,7 @@ const browser =
   (learn, folder, watch, signal) =>
     withBrowser(async ({ call, serve }) => {
       const module = 'tools/learn/learn.browser.ts';
-      const cancel = (): void => void call<typeof runInBrowser>(module, null);
+      const cancel = (): void => void call<typeof runInBrowser>(module, null).catch(() => {});
       signal.addEventListener('abort', cancel, { once: true });
       const output = await call<typeof runInBrowser>(
         module,
@@ -31,7 +31,7 @@ const browser =
         throw signal.aborted && !(error instanceof AppError) ? signal.reason : error;
       });
       return output!;
-    });
+    }, 'ask');
 
 export const BACKENDS: Readonly<Record<BackendName, LearnBackend>> = {
   node: (input, folder, watch, signal, threads) =>
