@@ -4,7 +4,7 @@ Example: python make_latents.py --run RUN
 For each of the splits "train" and "pair" that lacks it, writes RUN/cache-SPLIT.npz: latents float16 [2N, C, h, w]
 (originals, then mirrored), masks uint8 [2N, h, w] (the figure's coverage), states float16 [K, L, D] of the distinct
 captions (row 0: the empty one), subject int32 [K] (position of the figure's word, 0 where there is none) and rows
-int32 [N, CAPTIONS].
+int32 [N, CAPTIONS]; "pair" also has same_look bool [N]: whether the figure looks as the one it replaces.
 """
 
 import argparse
@@ -63,6 +63,10 @@ def main() -> None:
         images, masks, scenes = load(args.run / "data", split)
         rng = np.random.default_rng([args.seed, number])
         parts = {**picture_parts(vae, images, masks), **caption_parts(tok, text, scenes, rng)}
+        if split == "pair":
+            originals = load(args.run / "data", "train", len(scenes))[2]
+            parts["same_look"] = [a["figure"]["identity"]["id"] == b["figure"]["identity"]["id"]
+                                  for a, b in zip(scenes, originals, strict=False)]
         np.savez(path, **parts)
         print(f"{split}: {len(scenes)} scenes, {len(parts['states'])} captions", flush=True)
 

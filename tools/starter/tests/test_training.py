@@ -9,11 +9,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from attention import install, outside_share  # noqa: E402
+from attention import install, misplaced  # noqa: E402
 from diffusers.models.attention_processor import AttnProcessor  # noqa: E402
 from make_data import counterpart, make_scene  # noqa: E402
 from muon import Muon, orthogonal  # noqa: E402
-from train_unet import alphas_cumprod, build_unet, loss_of  # noqa: E402
+from train_unet import TAUGHT, alphas_cumprod, build_unet, loss_of  # noqa: E402
 
 
 @pytest.mark.parametrize("shape", [(16, 48), (48, 16), (32, 32)])
@@ -46,13 +46,15 @@ def test_the_attention_for_training_is_the_library_s():
     assert {m.shape[2] for m in maps} == {64, 256} and torch.allclose(maps[0].sum(-1), torch.ones(()), atol=1e-5)
 
 
-def test_attention_outside_the_figure_is_counted():
+def test_attention_is_to_cover_the_figure_evenly():
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., 4:8, 4:8] = 1
-    inside = torch.zeros(1, 2, 256, 5)
-    inside[..., 2] = mask.flatten() + 1e-9
-    assert outside_share([inside], torch.tensor([2]), mask).item() < 1e-3
-    assert outside_share([inside], torch.tensor([2]), 1 - mask).item() > 0.99
+    even, eyes = torch.zeros(1, 2, 256, 5), torch.zeros(1, 2, 256, 5)
+    even[..., 2] = mask.flatten()
+    eyes[..., 5 * 16 + 5, 2] = 1
+    at = torch.tensor([2])
+    assert misplaced([even], at, mask).item() < 1e-3
+    assert misplaced([even], at, 1 - mask).item() > 3 and misplaced([eyes], at, mask).item() > 3
 
 
 def test_a_counterfactual_example_asks_for_the_noise_that_leads_to_the_other_figure():
@@ -69,7 +71,7 @@ def test_a_counterfactual_example_asks_for_the_noise_that_leads_to_the_other_fig
              "subject": torch.zeros(2, dtype=torch.int64), "t": t}
     maps = FullMaps()
     loss, parts = loss_of(Perfect(), maps, batch, table, noise)
-    assert loss.item() < 1e-8 and parts[2].item() < 1e-8
+    assert loss.item() - TAUGHT * parts[3].item() < 1e-8 and parts[2].item() < 1e-8
 
 
 class FullMaps(list):
