@@ -1,15 +1,16 @@
 /** Concepts between training, files and networks. */
 import type { ModelParts } from '../diffusion/model';
 import type { Changes, WeightMap } from '../diffusion/personalise';
-import type { ConceptRef } from '../document/document';
+import type { ConceptRef, LearnedConcept } from '../document/document';
 import { type Concept as FileConcept, readConcept } from '../formats/concept';
 import type { ConceptBase } from '../formats/concept-base';
 import { bareToken } from '../formats/textual-inversion';
-import { applyChange, type WeightChange } from '../formats/weight-change';
+import { applyChange, type LowRankChange, rankOf, type WeightChange } from '../formats/weight-change';
 import type { Concept } from '../personalization/concept';
 import { factorNames } from '../personalization/lora';
 import { bytesSource } from '../util/byte-source';
 import { AppError } from '../util/errors';
+import type { NdArray } from '../util/nd-array';
 import type { EngineHost } from './host';
 
 /** What was learned, as files hold it. */
@@ -29,6 +30,95 @@ export function toFileConcept({ token, rows, unet, text, lora }: Concept): FileC
   };
 }
 
+type Networks = Pick<ModelParts, 'unet' | 'textEncoder'>;
+
+/**
+ * The reverse of `toFileConcept`: what a file holds, as training takes it up again. The scales of a LoRA whose modules
+ * differ in them are folded into its factors.
+ *
+ * @param onTop  what the file holds stays as it is, below an update of its own: then it may be anything, and what cannot
+ *               train is merged into the weights of the base
+ * @throws AppError BAD_REQUEST when it cannot train, or holds several words
+ */
+export async function fromFileConcept(
+  { tokens, unet, textEncoder }: FileConcept,
+  { name, method, token, classWord, subject }: Omit<LearnedConcept, 'id'>,
+  parts: Networks,
+  onTop: boolean,
+): Promise<Concept> {
+  const [word, ...others] = tokens;
+  if (others.length > 0) {
+    throw new AppError('BAD_REQUEST', `${name} holds ${tokens.length} words; one alone can be fitted`);
+  }
+  const words = {
+    method,
+    token: word?.token ?? token,
+    classWord,
+    subject,
+    rows: word?.vectors ?? null,
+  };
+  const obstacle = whyFrozen(unet, textEncoder);
+  if (obstacle === null) {
+    const low = unet.filter((change) => change.kind === 'low-rank');
+    return { ...words, unet: valuesOf(unet), text: valuesOf(textEncoder), lora: factorsOf(low) };
+  }
+  if (onTop) {
+    const text = await merged(textEncoder, parts.textEncoder);
+    return { ...words, unet: await merged(unet, parts.unet), text, lora: null };
+  }
+  throw new AppError('BAD_REQUEST', `${name} ${obstacle}; fit it with an update on top (rank 1 or more)`);
+}
+
+/** null: every change can train where it is */
+function whyFrozen(unet: readonly WeightChange[], text: readonly WeightChange[]): string | null {
+  const all = [...unet, ...text];
+  if (text.some(({ kind }) => kind === 'low-rank')) {
+    return 'has a low-rank update of the text encoder, which cannot be trained further';
+  }
+  const kinds = new Set(all.map(({ kind }) => kind));
+  if (kinds.has('add') || kinds.size > 1) return 'mixes kinds of changes, which cannot be trained further';
+  return null;
+}
+
+const valuesOf = (changes: readonly WeightChange[]): Map<string, NdArray> =>
+  new Map(changes.flatMap((change) => (change.kind === 'replace' ? [[change.name, change.value]] : [])));
+
+function factorsOf(changes: readonly LowRankChange[]): Concept['lora'] {
+  const [first] = changes;
+  if (!first) return null;
+  const scale = changes.find((change) => change.scale !== 0)?.scale ?? 0;
+  const factors = changes.flatMap(({ name, down, up, scale: own }): [string, NdArray][] => {
+    const [a, b] = factorNames(name);
+    const scaled = own === scale ? up : { data: up.data.map((v) => v * (own / scale)), shape: up.shape };
+    return [
+      [a, down],
+      [b, scaled],
+    ];
+  });
+  const rank = rankOf(first);
+  return { rank, alpha: scale * rank, factors: new Map(factors) };
+}
+
+async function merged(
+  changes: readonly WeightChange[],
+  { weights }: Networks['unet'] | Networks['textEncoder'],
+): Promise<Map<string, NdArray>> {
+  const all = weightMap(changes);
+  const values = new Map<string, NdArray>();
+  for (const [name, change] of all) values.set(name, change(await weights.read(name)));
+  return values;
+}
+
+const readStored = async (
+  host: Pick<EngineHost, 'readBytes'>,
+  { id, name, token }: ConceptRef,
+  base: ConceptBase,
+): Promise<FileConcept> => {
+  // some layouts have their word in the name of the file alone
+  const file = bytesSource(`${bareToken(token) || name}.safetensors`, await host.readBytes(id));
+  return (await readConcept(file, base)).concept;
+};
+
 /**
  * A stored concept as its base takes it.
  *
@@ -36,17 +126,15 @@ export function toFileConcept({ token, rows, unet, text, lora }: Concept): FileC
  */
 export async function openConcept(
   host: Pick<EngineHost, 'readBytes'>,
-  { id, name, token }: ConceptRef,
+  ref: ConceptRef,
   base: ConceptBase,
-  { unet, textEncoder }: Pick<ModelParts, 'unet' | 'textEncoder'>,
+  { unet, textEncoder }: Networks,
 ): Promise<Changes> {
-  // some layouts have their word in the name of the file alone
-  const file = bytesSource(`${bareToken(token) || name}.safetensors`, await host.readBytes(id));
-  const { concept } = await readConcept(file, base);
+  const concept = await readStored(host, ref, base);
   return {
     tokens: concept.tokens,
-    unet: checked(weightMap(concept.unet), unet.weights, name),
-    textEncoder: checked(weightMap(concept.textEncoder), textEncoder.weights, name),
+    unet: checked(weightMap(concept.unet), unet.weights, ref.name),
+    textEncoder: checked(weightMap(concept.textEncoder), textEncoder.weights, ref.name),
   };
 }
 
