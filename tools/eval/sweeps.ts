@@ -1,4 +1,5 @@
 /** Options tried at several values, one option at a time, all else as recommended. */
+import { groups } from '../../src/util/groups';
 import type { EvalArguments } from './arguments';
 import { type Circumstances, head, page, secondsOf } from './report';
 import type { Outcome } from './runs';
@@ -75,9 +76,7 @@ function sectionTable({ name }: Sweep, rows: readonly Row[]): string {
   const truth = ({ lines }: Row): number =>
     meanOf(lines.map(({ metrics }) => metrics['PSNR to truth'] ?? 0)).mean;
   const best = new Set(
-    [...Map.groupBy(rows, ({ group }) => group).values()].map((group) =>
-      group.reduce((a, b) => (truth(b) > truth(a) ? b : a)),
-    ),
+    groups(rows, ({ group }) => group).map((group) => group.reduce((a, b) => (truth(b) > truth(a) ? b : a))),
   );
   const cells = rows
     .toSorted((a, b) => a.group.localeCompare(b.group))
