@@ -8,6 +8,7 @@ import { compile, type Program } from '../runtime/session';
 import type { WeightStore } from '../runtime/weights';
 import { memoizePromise } from '../util/async';
 import { AppError } from '../util/errors';
+import { groups } from '../util/groups';
 import { type NdArray, rows, stack, zeros } from '../util/nd-array';
 import { type AttentionSite, meanMaps, subjectSites, type UNetPart, watchAttention } from './attention-maps';
 
@@ -30,6 +31,8 @@ export interface Prediction {
 /** Mean attention over heads and over all sites of one size in one part of the UNet. */
 export interface PartAttention {
   readonly part: UNetPart;
+  /** maps in the mean: sites × heads */
+  readonly count: number;
   /** mass that each place gives to each token [B,L,h',w'], in [0,1]; sums to 1 over L */
   readonly maps: NdArray;
 }
@@ -113,7 +116,7 @@ export function createDenoiser(config: UNetConfig, weights: WeightStore, options
     async attend(x, t, context) {
       const { program, sites } = await partsProgram('all tokens');
       const results = await program.run(inputs(x, t, context));
-      return sites.map(({ part }, i) => ({ part, maps: results[`maps ${i}`]! }));
+      return sites.map(({ part, count }, i) => ({ part, count, maps: results[`maps ${i}`]! }));
     },
     async dispose() {
       for (const compiled of programs.values()) await (await compiled).dispose();
@@ -147,14 +150,16 @@ function buildParts(
   config: UNetConfig,
   { dtype }: WeightStore,
   { height, width, tokens }: DenoiserOptions,
-): UNetGraph & { readonly sites: readonly AttentionSite[] } {
+): UNetGraph & { readonly sites: readonly Omit<PartAttention, 'maps'>[] } {
   const g = new Graph();
   const inputs = unetInputs(g, config, { batch: 1, height, width, tokens });
   const { tap, sites } = watchAttention(g, { height, width });
   unet(g, fromInputs(g, dtype), inputs, config, { tap, dtype });
-  const alike = [...Map.groupBy(sites, (site) => `${site.part} ${site.height}`).values()];
+  const alike = groups(sites, (site) => `${site.part} ${site.height}`);
   const outputs = Object.fromEntries(alike.map((group, i) => [`maps ${i}`, meanMaps(g, group)]));
-  return { g, outputs, sites: alike.map(([site]) => site!) };
+  const heads = (group: readonly AttentionSite[]): number =>
+    group.reduce((n, { maps }) => n + maps.shape[1]!, 0);
+  return { g, outputs, sites: alike.map((group) => ({ part: group[0]!.part, count: heads(group) })) };
 }
 
 function estimate(...build: Parameters<typeof buildUNet>): RunEstimate {

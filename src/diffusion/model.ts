@@ -63,7 +63,7 @@ export interface DiffusionModel {
 }
 
 /** What a concept gives a model of its own. */
-export type PersonalModel = Pick<DiffusionModel, 'embed' | 'predictNoise' | 'tokenizer' | 'unet'>;
+export type PersonalModel = Pick<DiffusionModel, 'attend' | 'embed' | 'predictNoise' | 'tokenizer' | 'unet'>;
 
 export interface WatchedPredictor {
   readonly predictNoise: PredictNoise;
@@ -156,6 +156,7 @@ export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']
       const { embed } = own.text ?? text.with(words);
       const network = own.unet ?? denoiser;
       return {
+        attend: network.attend,
         embed,
         predictNoise: denoiserNoise(network, schedule),
         tokenizer: words.tokenizer,

@@ -1,6 +1,6 @@
 import { type NdArray, ndArray, sizeOf } from '../util/nd-array';
-import type { TorchRng } from '../util/random';
-import { levelAt, type Schedule } from './schedule';
+import { createStepRng, type TorchRng } from '../util/random';
+import { addNoise, levelAt, type Schedule } from './schedule';
 
 /** How much a timestep counts in a score-distillation loss, w(t). */
 export type ScoreWeight = 'one' | 'variance';
@@ -32,4 +32,20 @@ export function drawScore(
   const t = rng.randint(tMin, tMax, 1)[0]!;
   const noise = ndArray(rng.randn(sizeOf(shape)), shape);
   return { t, noise, weight: weight === 'one' ? 1 : levelAt(schedule, t).sigma ** 2 };
+}
+
+/** Timesteps in the middle of `count` equal parts of [tMin, tMax): their mean stands for that of many draws. */
+export const spreadTimesteps = (tMin: number, tMax: number, count: number): readonly number[] =>
+  Array.from({ length: count }, (_, i) => Math.floor(tMin + ((i + 0.5) * (tMax - tMin)) / count));
+
+/** What look number `index` at a picture sees before it is edited: the picture at timestep t, in noise of the seed. */
+export function lookAt(
+  schedule: Schedule,
+  latent: NdArray,
+  t: number,
+  { seed, index }: { readonly seed: number; readonly index: number },
+): NdArray {
+  const rng = createStepRng(seed, -1 - index);
+  const { noise } = drawScore(rng, schedule, latent.shape, { tMin: t, tMax: t + 1 });
+  return addNoise(schedule, latent, noise, t);
 }

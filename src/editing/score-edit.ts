@@ -1,6 +1,6 @@
 import { guided, type PredictNoise } from '../diffusion/guidance';
 import { addNoise, type Schedule } from '../diffusion/schedule';
-import { drawScore } from '../diffusion/score';
+import { drawScore, lookAt, spreadTimesteps } from '../diffusion/score';
 import { AppError } from '../util/errors';
 import { axpby, isFiniteArray, type NdArray, sub } from '../util/nd-array';
 import { createStepRng } from '../util/random';
@@ -75,15 +75,8 @@ export async function* scoreEdit(
 
   yield* untilHalted(async function* () {
     const looks = automatic && !automatic.state ? options.maskSteps : 0;
-    for (let i = 0; i < looks; i++) {
-      // every part of the range, so that the mean is that of the draws to come
-      const part = (tMax - tMin) / looks;
-      const t = Math.floor(tMin + (i + 0.5) * part);
-      const { noise } = drawScore(createStepRng(seed, -1 - i), schedule, source.shape, {
-        tMin: t,
-        tMax: t + 1,
-      });
-      await frozen(addNoise(schedule, source, noise, t), t, contexts.source);
+    for (const [i, t] of spreadTimesteps(tMin, tMax, looks).entries()) {
+      await frozen(lookAt(schedule, source, t, { seed, index: i }), t, contexts.source);
       observe();
     }
     for (let index = start ? start.index + 1 : 0; index < steps; index++) {

@@ -1,4 +1,4 @@
-import type { DiffusionModel } from '../diffusion/model';
+import type { DiffusionModel, PersonalModel } from '../diffusion/model';
 import { conceptPrompt } from '../document/concepts';
 import type { Recipe } from '../document/document';
 import type { EditMethod } from '../editing/methods';
@@ -11,12 +11,42 @@ import type { EngineHost } from './host';
 /** The model that carries the concept, and the prompts as the model of each branch reads them. */
 export type Branches = Pick<EditSubject, 'personal' | 'targetPrompt' | 'contexts'>;
 
+/** A prompt as a model reads it. */
+export interface Reading {
+  readonly text: string;
+  readonly reads: PersonalModel;
+}
+
+/**
+ * The target prompt as its branch reads it: with a concept the personalised model, on the prompt with the concept's
+ * words in it; without one the model itself.
+ *
+ * @throws AppError BAD_REQUEST when the target prompt has no place for the concept; UNSUPPORTED_MODEL when it was made for
+ *         another base; BAD_FILE when it is not stored
+ */
+export async function targetBranch(
+  host: EngineHost,
+  model: DiffusionModel,
+  recipe: Recipe,
+): Promise<Reading> {
+  const { concept, targetPrompt } = recipe;
+  if (!concept) return { text: targetPrompt, reads: model };
+  const text = conceptPrompt(recipe, concept);
+  if (text === null) {
+    throw new AppError(
+      'BAD_REQUEST',
+      `"${targetPrompt}" has no place for ${concept.name}: name it, or say "${concept.classWord}"`,
+    );
+  }
+  const base = await readConceptBase(await host.openModel(recipe.model));
+  return { text, reads: await model.personalise(await openConcept(host, concept, base, model.parts)) };
+}
+
 /**
  * The branches of an edit: with a concept the target branch is the personalised model on the prompt with the concept's
  * words in it, and the source branch what the method refers to. Without one both are the model itself.
  *
- * @throws AppError BAD_REQUEST when the target prompt has no place for the concept; UNSUPPORTED_MODEL when it was made for
- *         another base; BAD_FILE when it is not stored
+ * @throws AppError as `targetBranch`
  */
 export async function editBranches(
   host: EngineHost,
@@ -24,27 +54,12 @@ export async function editBranches(
   recipe: Recipe,
   method: EditMethod,
 ): Promise<Branches> {
-  const { concept, sourcePrompt, targetPrompt } = recipe;
-  if (!concept) {
-    const [source, target, empty] = await Promise.all([sourcePrompt, targetPrompt, ''].map(model.embed));
-    const contexts = { source: source!, target: target!, empty: empty! };
-    return { personal: model, targetPrompt, contexts };
-  }
-  const prompt = conceptPrompt(recipe, concept);
-  if (prompt === null) {
-    throw new AppError(
-      'BAD_REQUEST',
-      `"${targetPrompt}" has no place for ${concept.name}: name it, or say "${concept.classWord}"`,
-    );
-  }
-  const base = await readConceptBase(await host.openModel(recipe.model));
-  const personal = await model.personalise(await openConcept(host, concept, base, model.parts));
+  const { text: targetPrompt, reads: personal } = await targetBranch(host, model, recipe);
   const reads = method.kind === 'score' && method.reference === 'frozen' ? model : personal;
-  const [source, sourceEmpty, target, empty] = await Promise.all([
-    reads.embed(sourcePrompt),
-    reads.embed(''),
-    personal.embed(prompt),
-    personal.embed(''),
+  const [target, empty] = await Promise.all([targetPrompt, ''].map(personal.embed));
+  const [source, sourceEmpty] = await Promise.all([
+    reads.embed(recipe.sourcePrompt),
+    reads === personal ? empty! : reads.embed(''),
   ]);
-  return { personal, targetPrompt: prompt, contexts: { source, sourceEmpty, target, empty } };
+  return { personal, targetPrompt, contexts: { source, sourceEmpty, target: target!, empty: empty! } };
 }

@@ -11,7 +11,7 @@ import { editSteps, methodOf } from './edit-steps';
 import type { EditEvent, EditRequest } from './events';
 import { FrameRecorder, startOf } from './frames';
 import type { EngineHost } from './host';
-import type { Precision } from './load-model';
+import { inBestPrecision, type LoadModel } from './precision';
 import { PreviewBudget } from './preview-budget';
 
 /**
@@ -23,24 +23,14 @@ import { PreviewBudget } from './preview-budget';
  */
 export async function* editJob(
   host: EngineHost,
-  load: (id: string, precision: Precision) => Promise<DiffusionModel>,
+  load: LoadModel,
   request: EditRequest,
   signal: AbortSignal,
 ): AsyncGenerator<EditEvent, void> {
-  const { recipe } = request;
-  const { steps } = methodOf(recipe);
-  yield { kind: 'stage', name: 'load' };
-  const started = performance.now();
-  const model = await load(recipe.model, 'best');
-  const loaded = performance.now() - started;
-  try {
-    yield* run(host, model, request, steps, signal, loaded);
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code !== 'NUMERIC' || model.dtype === 'float32') throw error;
-    const message = 'Half precision overflowed; running again in full precision (slower).';
-    yield { kind: 'notice', code: 'FP32_RETRY', message };
-    yield* run(host, await load(recipe.model, 'float32'), request, steps, signal, loaded);
-  }
+  const { steps } = methodOf(request.recipe);
+  yield* inBestPrecision(load, request.recipe.model, 'running', (model, loadMs) =>
+    run(host, model, request, steps, signal, loadMs),
+  );
 }
 
 async function* run(

@@ -15,10 +15,13 @@ import type {
   EditRequest,
   EngineInfo,
   FrameRequest,
+  JobEvent,
   LearnEvent,
   LearnMethodInfo,
   LearnPort,
   LearnRequest,
+  LookEvent,
+  LookRequest,
   MethodInfo,
 } from './events';
 import { openFrames } from './frames';
@@ -26,6 +29,7 @@ import type { EngineHost } from './host';
 import { LearnControls } from './learn-controls';
 import { learnJob } from './learn-job';
 import { type LearningOverrides, loadModel, type Precision, readModelInfo } from './load-model';
+import { lookJob } from './look-job';
 
 /** The API of the engine worker: one request in, one stream of events out. */
 export interface Engine {
@@ -34,6 +38,8 @@ export interface Engine {
   edit(request: EditRequest): StartedJob<EditEvent>;
   /** A recorded step as a picture, also while a job runs. @throws AppError BAD_REQUEST when it was not recorded; BAD_FILE */
   decodeFrame(request: FrameRequest): Promise<Pixels>;
+  /** Where the words of a recipe are attended to in its square. */
+  look(request: LookRequest): StartedJob<LookEvent>;
   /** Edits asked for while it runs take their turn between two steps. */
   learn(request: LearnRequest): LearnPort & StartedJob<LearnEvent>;
 }
@@ -43,6 +49,7 @@ export interface LocalEngine {
   info(model?: string): Promise<EngineInfo>;
   edit(request: EditRequest, signal: AbortSignal): AsyncGenerator<EditEvent, void>;
   decodeFrame(request: FrameRequest): Promise<Pixels>;
+  look(request: LookRequest, signal: AbortSignal): AsyncGenerator<LookEvent, void>;
   learn(
     request: LearnRequest,
     signal: AbortSignal,
@@ -82,16 +89,8 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
         models: [info.model],
       };
     },
-    async *edit(request, signal) {
-      yield { kind: 'queued' };
-      const release = await queue();
-      try {
-        signal.throwIfAborted();
-        yield* editJob(host, loadModelAs, request, signal);
-      } finally {
-        release();
-      }
-    },
+    edit: (request, signal) => inOneTurn(queue, signal, editJob(host, loadModelAs, request, signal)),
+    look: (request, signal) => inOneTurn(queue, signal, lookJob(host, loadModelAs, request, signal)),
     async *learn(request, signal, controls = new LearnControls()) {
       yield { kind: 'queued' };
       const release = await learning();
@@ -124,6 +123,7 @@ export function createEngine(host: EngineHost): Engine {
     info: (model) => engine.info(model),
     decodeFrame: (request) => engine.decodeFrame(request),
     edit: (request) => startJob<EditEvent>((signal) => engine.edit(request, signal), pixelsOf),
+    look: (request) => startJob<LookEvent>((signal) => engine.look(request, signal)),
     learn(request) {
       const controls = new LearnControls();
       const job = startJob<LearnEvent>((signal) => engine.learn(request, signal, controls), pixelsOf);
@@ -157,6 +157,22 @@ function learnMethodsFor(overrides: LearningOverrides): readonly LearnMethodInfo
     const { label, help } = method;
     return { name, label, help, defaults: presets.balanced, fields: learnFields, presets };
   });
+}
+
+/** A job that begins when its turn comes and holds it to its end. */
+async function* inOneTurn<E>(
+  queue: () => Promise<() => void>,
+  signal: AbortSignal,
+  job: AsyncGenerator<E, void>,
+): AsyncGenerator<E | Extract<JobEvent<never>, { kind: 'queued' }>, void> {
+  yield { kind: 'queued' };
+  const release = await queue();
+  try {
+    signal.throwIfAborted();
+    yield* job;
+  } finally {
+    release();
+  }
 }
 
 /** A job that takes a turn for each of its events: between two of them others run, and while nobody asks it holds nothing up. */

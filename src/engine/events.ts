@@ -9,6 +9,7 @@ import type {
   Recipe,
   Square,
 } from '../document/document';
+import type { WordAttention } from '../editing/word-attention';
 import type { Capabilities } from '../runtime/capabilities';
 import type { Pixels } from '../util/pixels';
 import type { JobPort } from '../util/rpc';
@@ -51,7 +52,8 @@ export type StageName =
   | 'edit'
   | 'decode'
   | 'prior'
-  | 'learn';
+  | 'learn'
+  | 'look';
 
 /** What Run asks for. The photo (and mask) must already be in storage under the ids in the recipe. */
 export interface EditRequest {
@@ -93,6 +95,29 @@ export interface EditResult {
 }
 
 export type EditEvent = JobEvent<EditResult>;
+
+/** Where the words of a recipe's prompts are attended to in its square. */
+export interface LookRequest {
+  /** its photo, square, prompts, concept, model and seed */
+  readonly recipe: Recipe;
+  /** noise levels to average over, in [0, T); default ten over the whole range */
+  readonly timesteps?: readonly number[];
+}
+
+/** A prompt as its model reads it, a concept's words in place, and its words in order. */
+export interface PromptAttention {
+  readonly text: string;
+  readonly words: readonly WordAttention[];
+}
+
+export interface LookResult {
+  /** by the model without any concept */
+  readonly source: PromptAttention;
+  /** by the model with the recipe's concept; null without a target prompt */
+  readonly target: PromptAttention | null;
+}
+
+export type LookEvent = JobEvent<LookResult>;
 
 /** What Learn asks for. Everything that determines the run; pictures must already be in storage. */
 export interface LearnRequest {

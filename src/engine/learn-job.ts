@@ -15,7 +15,7 @@ import type { LearnEvent, LearnRequest } from './events';
 import type { EngineHost } from './host';
 import type { LearnControls } from './learn-controls';
 import { createLearnStore } from './learn-store';
-import type { Precision } from './load-model';
+import { inBestPrecision, type LoadModel } from './precision';
 import { PreviewBudget } from './preview-budget';
 
 export interface LearnBase extends ConceptBase {
@@ -40,7 +40,7 @@ const PRIOR_STEPS = 20;
  */
 export async function* learnJob(
   host: EngineHost,
-  load: (id: string, precision: Precision) => Promise<DiffusionModel>,
+  load: LoadModel,
   base: LearnBase,
   request: LearnRequest,
   controls: LearnControls,
@@ -49,19 +49,9 @@ export async function* learnJob(
   const method = personalizationMethods[request.method];
   if (!method) throw new AppError('BAD_REQUEST', `there is no learning method called ${request.method}`);
   checkLearnOptions(request.options, method.defaults);
-  yield { kind: 'stage', name: 'load' };
-  const started = performance.now();
-  const model = await load(request.model, 'best');
-  const loaded = performance.now() - started;
-  try {
-    yield* run(host, model, base, request, controls, signal, loaded);
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code !== 'NUMERIC' || model.dtype === 'float32') throw error;
-    const message = 'Half precision overflowed; learning again in full precision (slower).';
-    yield { kind: 'notice', code: 'FP32_RETRY', message };
-    const full = await load(request.model, 'float32');
-    yield* run(host, full, base, { ...request, resume: null }, controls, signal, loaded);
-  }
+  yield* inBestPrecision(load, request.model, 'learning', (model, loadMs, again) =>
+    run(host, model, base, again ? { ...request, resume: null } : request, controls, signal, loadMs),
+  );
 }
 
 async function* run(

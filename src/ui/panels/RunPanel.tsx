@@ -78,6 +78,7 @@ const stages = {
   edit: 'Editing',
   prior: 'Making pictures of the class',
   learn: 'Learning',
+  look: 'Looking at the words',
   decode: 'Finishing',
 } as const;
 
