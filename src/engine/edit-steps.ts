@@ -16,14 +16,17 @@ export interface EditSubject {
   /** the target prompt as that model reads it, with the concept's words */
   readonly targetPrompt: string;
   readonly contexts: EditInputs['contexts'];
-  readonly recipe: Recipe;
+  readonly recipe: Pick<Recipe, 'method' | 'options' | 'sourcePrompt' | 'subject' | 'seed'>;
   readonly source: EditInputs['source'];
   readonly paintedMask: EditInputs['paintedMask'];
   readonly start?: EditInputs['start'];
 }
 
 /** The recipe's method; its options complete and in range. @throws AppError BAD_REQUEST */
-export function methodOf(recipe: Recipe): { readonly method: EditMethod; readonly steps: number } {
+export function methodOf(recipe: Pick<Recipe, 'method' | 'options' | 'from'>): {
+  readonly method: EditMethod;
+  readonly steps: number;
+} {
   const method = editMethods[recipe.method];
   if (!method) throw new AppError('BAD_REQUEST', `there is no edit method called ${recipe.method}`);
   if (recipe.from && method.kind !== 'score') {

@@ -1,6 +1,5 @@
 /** From a pair's pictures to its edit: learn, steer, edit; what was learned is kept on disk. */
-import { editMethods, type ScoreOptions } from '../../src/editing/methods';
-import { scoreEdit } from '../../src/editing/score-edit';
+import { editSteps, methodOf } from '../../src/engine/edit-steps';
 import { resize } from '../../src/formats/resize';
 import { fromTensor, toTensor } from '../../src/formats/tensor';
 import { applyConcept, type Concept } from '../../src/personalization/concept';
@@ -9,7 +8,6 @@ import { conceptOf as conceptIn } from '../../src/personalization/plan';
 import { applyFit, type Fit } from '../../src/steering/fit';
 import type { SteerOptions } from '../../src/steering/options';
 import { fitKey, type SteerRequest, steer } from '../../src/steering/steer';
-import { AppError } from '../../src/util/errors';
 import type { NdArray } from '../../src/util/nd-array';
 import type { Pixels } from '../../src/util/pixels';
 import { readStored, writeStored } from './concept-file';
@@ -109,45 +107,41 @@ export interface Edit {
   readonly seconds: number;
 }
 
-/** Put a concept into the scene of a pair. */
+/** Put a concept into the scene of a pair, as the engine does. */
 async function edited(
-  { model, base }: Lab,
+  { model }: Lab,
   data: EvalData,
   pair: EvalPair,
   personal: Personal,
   concept: Concept,
-  edit: string,
-  options: RunOptions['edit'],
-  seed: number,
+  { method, options, seed }: { method: string; options: RunOptions['edit']; seed: number },
 ): Promise<Edit> {
-  const method = editMethods[edit]!;
-  if (method.kind !== 'score') throw new AppError('BAD_REQUEST', `${edit} is not a score edit`);
   const { sourcePrompt, targetPrompt } = promptsOf(pair, concept);
   const picture = await tensor(data, pair.source, model.size);
+  const recipe = { method, options, seed, sourcePrompt, subject: pair.sourceClass };
   const from = performance.now();
-  const watched = method.subjectMask ? model.watch(sourcePrompt, [pair.sourceClass]) : null;
-  const reference = method.reference === 'personalised' ? personal : model;
-  const steps = scoreEdit(
+  const reference = methodOf(recipe).method.reference === 'frozen' ? model : personal;
+  const [source, sourceEmpty, target, empty] = [
+    await reference.embed(sourcePrompt),
+    await reference.embed(''),
+    await personal.embed(targetPrompt),
+    await personal.embed(''),
+  ];
+  const contexts = { source, sourceEmpty, target, empty };
+  const steps = editSteps(
     {
+      model,
+      personal,
+      targetPrompt,
+      contexts,
+      recipe,
       source: await model.encode(picture),
-      personalised: personal.predictNoise,
-      frozen: watched?.predictNoise ?? model.predictNoise,
-      subjectMaps: watched && (() => watched.latestMaps()),
-      contexts: {
-        source: await reference.embed(sourcePrompt),
-        sourceEmpty: await reference.embed(''),
-        target: await personal.embed(targetPrompt),
-        empty: await personal.embed(''),
-      },
       paintedMask: null,
-      schedule: base.schedule,
-      seed,
     },
-    method,
-    options as ScoreOptions, // complete: settings.ts checked them
+    () => false,
   );
   let latent: NdArray | null = null;
-  for await (const step of steps) latent = step.latent;
+  for await (const step of steps) if ('latent' in step) latent = step.latent;
   const pixels = fromTensor(await model.decode(latent!));
   return { pixels, seconds: (performance.now() - from) / 1000 };
 }
@@ -175,7 +169,11 @@ export async function makeEdit(
     steered ? applyFit(lab.base, concept, steered.fit) : applyConcept(lab.base, concept),
   );
   try {
-    const made = await edited(lab, data, pair, personal, concept, edit, options.edit, seed);
+    const made = await edited(lab, data, pair, personal, concept, {
+      method: edit,
+      options: options.edit,
+      seed,
+    });
     return {
       pixels: made.pixels,
       seconds: { learn: seconds, steer: steered?.seconds ?? 0, edit: made.seconds },

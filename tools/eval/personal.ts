@@ -1,6 +1,6 @@
 import { createDenoiser } from '../../src/diffusion/denoiser';
-import { denoiserNoise, guided, type PredictNoise } from '../../src/diffusion/guidance';
-import type { ModelParts } from '../../src/diffusion/model';
+import { denoiserNoise, guided } from '../../src/diffusion/guidance';
+import type { ModelParts, PersonalModel } from '../../src/diffusion/model';
 import { samplers } from '../../src/diffusion/samplers';
 import { createTextEncoder } from '../../src/diffusion/text-encoder';
 import { fromTensor } from '../../src/formats/tensor';
@@ -10,10 +10,7 @@ import { createTorchRng } from '../../src/util/random';
 import type { Lab } from './lab';
 
 /** The checkpoint with a concept in it, fitted or not. */
-export interface Personal {
-  readonly predictNoise: PredictNoise;
-  /** prompt → [1,L,D] */
-  embed(prompt: string): Promise<NdArray>;
+export interface Personal extends PersonalModel {
   /** Frees what is not the checkpoint's own. */
   dispose(): Promise<void>;
 }
@@ -28,6 +25,8 @@ export function openPersonal({ base, model, limits }: Lab, parts: ModelParts): P
   return {
     predictNoise: denoiserNoise(denoiser, parts.schedule),
     embed: text.embed,
+    tokenizer,
+    unet,
     async dispose() {
       await denoiser.dispose();
       await text.dispose();

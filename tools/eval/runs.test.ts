@@ -60,6 +60,15 @@ test('an interrupted evaluation goes on where it stopped, and makes nothing twic
   expect(await readdir(join(folder, 'pictures'))).toHaveLength(2);
 });
 
+test('edits of the other kind are made too, and leave out options that are not theirs', async () => {
+  const few = ['edit.steps=2', 'edit.nullSteps=1', 'edit.stepSize=1'].map(parseOverride);
+  const { lines } = await run({ ...plan, variants: ['custom-edit'], overrides: [...overrides, ...few] });
+  const { options, metrics } = lines[0]!;
+  expect(options.edit).toMatchObject({ steps: 2, nullSteps: 1 });
+  expect(options.edit).not.toHaveProperty('stepSize');
+  expect(metrics['PSNR outside']).toBeGreaterThan(15);
+});
+
 test('the true edit and the unchanged photo are the ends of every scale', async () => {
   const pair = data.pairs[0]!;
   const measured = async (file: string) =>

@@ -1,4 +1,3 @@
-import { editMethods } from '../../src/editing/methods';
 import { AppError } from '../../src/util/errors';
 import { readImage, writeImage } from '../images';
 import type { EvalData, EvalPair } from './data';
@@ -18,10 +17,6 @@ export interface Plan {
   readonly overrides: readonly Override[];
 }
 
-/** Variants whose edit this build has. */
-export const canRun = (variant: VariantName): boolean =>
-  editMethods[VARIANTS[variant].edit]?.kind === 'score';
-
 /** Pair by pair, so that an interrupted evaluation has whole comparisons. @throws AppError BAD_REQUEST */
 export function planRuns(recommended: Recommended, plan: Plan): Run[] {
   const options = (method: Method, variant: VariantName) =>
@@ -29,7 +24,7 @@ export function planRuns(recommended: Recommended, plan: Plan): Run[] {
   return plan.seeds.flatMap((seed) =>
     plan.pairs.flatMap(({ id, concept }) =>
       plan.methods.flatMap((method) =>
-        plan.variants.filter(canRun).map((variant) => ({
+        plan.variants.map((variant) => ({
           pair: id,
           concept,
           method,

@@ -109,9 +109,13 @@ export function resolveOptions(
   };
 }
 
+/** As the engine has them: what suits a model is said of score edits. An option of other edits only is left out. */
 function editOptions(name: string, editing: Settings, given: Settings): Settings {
   const method = editMethods[name];
   if (!method) throw new AppError('BAD_REQUEST', `there is no edit "${name}"`);
-  const known = Object.entries(editing).filter(([option]) => option in method.defaults);
-  return checkOptions({ ...Object.fromEntries(known), ...given }, method.defaults);
+  const others = new Set(Object.values(editMethods).flatMap(({ defaults }) => Object.keys(defaults)));
+  const known = Object.entries({ ...(method.kind === 'score' ? editing : {}), ...given }).filter(
+    ([option]) => option in method.defaults || !others.has(option),
+  );
+  return checkOptions(Object.fromEntries(known), method.defaults);
 }
