@@ -25,6 +25,7 @@ export function openPersonal({ base, model, limits }: Lab, parts: ModelParts): P
   return {
     predictNoise: denoiserNoise(denoiser, parts.schedule),
     embed: text.embed,
+    attend: denoiser.attend,
     tokenizer,
     unet,
     async dispose() {
