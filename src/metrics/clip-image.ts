@@ -45,6 +45,8 @@ export function createImageEncoder(
     const g = new Graph();
     const pixels = g.feed('pixels', shape);
     const { imageEmbeds } = clipVision(g, fromInputs(g, dtype), pixels, config, { dtype });
+    if (!imageEmbeds)
+      throw new AppError('UNSUPPORTED_MODEL', 'the image encoder has no projection to CLIP’s space');
     return compile(g, { imageEmbeds }, weights, { label: 'image encoder' });
   });
   let started = false;

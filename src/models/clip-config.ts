@@ -23,7 +23,8 @@ export interface ClipVisionConfig extends ClipEncoderConfig {
   /** pixels along a side of the square input */
   readonly imageSize: number;
   readonly patchSize: number;
-  readonly projectionDim: number;
+  /** width of `visual_projection` (CLIPVisionModelWithProjection), null for CLIPVisionModel */
+  readonly projectionDim: number | null;
 }
 
 function encoderConfig(
@@ -43,16 +44,20 @@ function encoderConfig(
   };
 }
 
+/** The class that the config was saved from, if it says so. */
+function classOf(c: ConfigReader): unknown {
+  const architectures = c.raw('architectures', null);
+  return c.raw('_class_name', Array.isArray(architectures) ? architectures[0] : undefined);
+}
+
 /** @throws AppError UNSUPPORTED_MODEL naming the key  @see FORMATS.md 1.6 */
 export function parseClipTextConfig(json: unknown): ClipTextConfig {
   const c = new ConfigReader('CLIPTextModel', json);
-  const architectures = c.raw('architectures', null);
-  const projects = Array.isArray(architectures) && architectures.includes('CLIPTextModelWithProjection');
   return {
     ...encoderConfig(c, { width: 512, heads: 8, ffn: 2048 }),
     vocabSize: c.int('vocab_size', 49_408, 1, 1_000_000),
     maxLength: c.int('max_position_embeddings', 77),
-    projectionDim: projects ? c.int('projection_dim', 512) : null,
+    projectionDim: classOf(c) === 'CLIPTextModelWithProjection' ? c.int('projection_dim', 512) : null,
   };
 }
 
@@ -67,6 +72,6 @@ export function parseClipVisionConfig(json: unknown): ClipVisionConfig {
     channels: c.int('num_channels', 3),
     imageSize,
     patchSize,
-    projectionDim: c.int('projection_dim', 512),
+    projectionDim: classOf(c) === 'CLIPVisionModel' ? null : c.int('projection_dim', 512),
   };
 }

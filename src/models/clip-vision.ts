@@ -8,8 +8,8 @@ import { conv2d, layerNorm, linear } from './layers';
 import { type BuildOptions, type Net, noTap, type Params } from './params';
 
 export interface ClipVisionOutputs {
-  /** CLIP's embedding of the image, not normalised, float32 [B,projectionDim] */
-  readonly imageEmbeds: Value;
+  /** CLIP's embedding of the image, not normalised, float32 [B,projectionDim]; only with a projection */
+  readonly imageEmbeds?: Value;
   /** normed class token, float32 [B,D] */
   readonly pooled: Value;
   /** class token and patches after the last layer, no final norm, float32 [B,1+P,D] */
@@ -17,7 +17,7 @@ export interface ClipVisionOutputs {
 }
 
 /**
- * CLIPVisionModelWithProjection.
+ * CLIPVisionModel (and its WithProjection variant).
  *
  * @param pixels  float32 [B,3,S,S] with S = imageSize, normalised with CLIP's mean and standard deviation
  * @see Radford et al. 2021, arXiv:2103.00020
@@ -58,7 +58,8 @@ export function clipVision(
   ]);
   const cls = reshape(g, slice(g, last, [0], [1], [1]), [batch, width]);
   const pooled = layerNorm(net, `${name}.post_layernorm`, cls, eps);
-  const imageEmbeds = linear(net, 'visual_projection', pooled, projectionDim, false);
-  const [e, p, l] = [imageEmbeds, pooled, last].map((v) => op.cast(g, v, 'float32'));
-  return { imageEmbeds: e!, pooled: p!, lastHiddenState: l! };
+  const float = (v: Value): Value => op.cast(g, v, 'float32');
+  const outputs = { pooled: float(pooled), lastHiddenState: float(last) };
+  if (projectionDim === null) return outputs;
+  return { ...outputs, imageEmbeds: float(linear(net, 'visual_projection', pooled, projectionDim, false)) };
 }

@@ -42,6 +42,12 @@ describe('a UNet configuration', () => {
     });
   });
 
+  test('may give widths of text to stages that do not attend to it', () => {
+    const config = { ...stages, cross_attention_dim: [12, 99] };
+    expect(parseUNetConfig({ ...config, mid_block_type: null }).crossAttentionDim).toBe(12);
+    expect(() => parseUNetConfig(config)).toThrow(/cross_attention_dim/);
+  });
+
   test('reverses lists for the way up, unless the way up has lists of its own', () => {
     const config = { ...stages, layers_per_block: [1, 2], attention_head_dim: [2, 4] };
     const plain = parseUNetConfig({ ...config, transformer_layers_per_block: [3, 5] });

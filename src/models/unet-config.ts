@@ -134,7 +134,12 @@ export function parseUNetConfig(json: unknown): UNetConfig {
     down,
     mid,
     up,
-    crossAttentionDim: crossAttentionDim(c, stages),
+    crossAttentionDim: crossAttentionDim(
+      c,
+      down.map(
+        ({ depths }, i) => !!depths || !!up[stages - 1 - i]!.depths || (i === stages - 1 && !!mid?.depth),
+      ),
+    ),
     linearProjection: c.bool('use_linear_projection', false),
     upcastAttention: c.bool('upcast_attention', false),
     groups,
@@ -154,10 +159,14 @@ function sampleSize(c: ConfigReader): UNetConfig['sampleSize'] {
   return [side, side];
 }
 
-function crossAttentionDim(c: ConfigReader, stages: number): number {
-  const dims = new Set(c.perStage('cross_attention_dim', 1280, stages));
+/** @param attends  per stage: whether anything of that width attends to the prompt */
+function crossAttentionDim(c: ConfigReader, attends: readonly boolean[]): number {
+  const dims = c.perStage('cross_attention_dim', 1280, attends.length);
+  const used = new Set(attends.includes(true) ? dims.filter((_, i) => attends[i]) : dims.slice(0, 1));
   // one encoder_hidden_states serves every stage
-  return dims.size === 1 ? [...dims][0]! : c.refuse('cross_attention_dim', 'one width for all stages');
+  return used.size === 1
+    ? [...used][0]!
+    : c.refuse('cross_attention_dim', 'one width for all stages with attention');
 }
 
 function textTime(c: ConfigReader): UNetConfig['textTime'] {

@@ -116,7 +116,7 @@ def clip_text(path, seed, *, tokens=10, batch=2, prefix=True, projection=False, 
     g = torch.Generator().manual_seed(100 + seed)
     ids = torch.randint(1, 62, (batch, tokens), generator=g)
     ids[:, 0] = 62
-    for row in range(batch): ids[row, 4 + row:] = 63
+    for row in range(batch): ids[row, 4 + row:] = config.eos_token_id
     o = m(ids, output_hidden_states=True)
     y = o.last_hidden_state
     loss = mean_square_error(y, g)
@@ -200,6 +200,8 @@ GOLDEN = {
                              num_encoder_blocks=(1, 1), num_decoder_blocks=(1, 1), latent_channels=2),
     "clip_text": lambda p: clip_text(p, 54, tokens=6, hidden_size=8, intermediate_size=16, num_hidden_layers=2,
                                      num_attention_heads=2, projection=True, projection_dim=4),
+    "clip_text_eos": lambda p: clip_text(p, 56, tokens=7, hidden_size=4, intermediate_size=6, num_hidden_layers=2,
+                                         num_attention_heads=1, eos_token_id=5),
     "clip_vision": lambda p: clip_vision(p, 55, hidden_size=8, intermediate_size=16, num_hidden_layers=2,
                                          num_attention_heads=2, image_size=8, patch_size=4, projection_dim=4,
                                          hidden_act="gelu"),

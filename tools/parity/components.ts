@@ -9,17 +9,24 @@ import { unet, unetInputs } from '../../src/models/unet';
 import { vaeDecode, vaeEncode } from '../../src/models/vae';
 import { checkWeights } from '../../src/models/weights';
 import { Graph, type Value } from '../../src/onnx/graph';
-import { reshape } from '../../src/onnx/movement';
+import { concat, reshape } from '../../src/onnx/movement';
 import * as op from '../../src/onnx/ops';
 import { AppError } from '../../src/util/errors';
 import { type NdArray, rows } from '../../src/util/nd-array';
 import { inferClipTextConfig, inferClipVisionConfig, inferTinyVaeConfig } from './infer-config';
+import { lossOf } from './loss';
+
+/** What the reference library also calls an input ← our name for it. */
+const ALSO_CALLED: Readonly<Record<string, string>> = { latents: 'latent', z: 'latent', input_ids: 'ids' };
+
+/** Our name of an input. */
+export const inputName = (name: string): string => ALSO_CALLED[name] ?? name;
 
 export interface Reference {
   readonly metadata: Readonly<Record<string, string>>;
   /** by the file's key, without the prefix `w.` */
   readonly weights: ReadonlyMap<string, NdArray>;
-  /** without the prefix `in.` */
+  /** without the prefix `in.`, by `inputName` */
   readonly inputs: ReadonlyMap<string, NdArray>;
   /** with the prefix `out.` */
   readonly outputs: ReadonlyMap<string, NdArray>;
@@ -30,6 +37,8 @@ export interface Built {
   readonly g: Graph;
   /** by quantity, e.g. 'out.sample' */
   readonly outputs: ReadonlyMap<string, Value>;
+  /** values that gradients are asked for by another name than a feed's, e.g. 'latent' */
+  readonly variables: ReadonlyMap<string, Value>;
   readonly feeds: ReadonlyMap<string, Float32Array>;
   /** under the names the builders ask for */
   readonly weights: ReadonlyMap<string, Float32Array>;
@@ -45,6 +54,7 @@ type Build<Name extends ComponentName> = (
   config: ConfigOf<Name>,
   input: Reader,
   reference: Reference,
+  json: object,
 ) => Omit<Built, 'weights'>;
 
 /**
@@ -85,13 +95,28 @@ function build<Name extends ComponentName>(name: Name, reference: Reference, jso
       return name === null ? [] : [[name, value] as const];
     }),
   );
-  const config = parse({ ...INFER[name]?.(canonicalWeights), ...json });
-  checkWeights(table(config), canonicalWeights);
-  const { g, outputs, feeds } = (BUILD[name] as Build<Name>)(config, readerOf(reference), {
-    ...reference,
-    weights: canonicalWeights,
+  // configs of models that were never loaded from a repository say null
+  const { architectures, ...fields } = json as { architectures?: unknown };
+  const config = parse({
+    ...INFER[name]?.(canonicalWeights),
+    ...fields,
+    ...(architectures ? { architectures } : {}),
   });
-  return { g, outputs, feeds, weights: new Map([...canonicalWeights].map(([key, { data }]) => [key, data])) };
+  checkWeights(table(config), canonicalWeights);
+  const built = (BUILD[name] as Build<Name>)(
+    config,
+    readerOf(reference),
+    { ...reference, weights: canonicalWeights },
+    json,
+  );
+  const target = reference.inputs.get('target');
+  const loss = lossOf(built.g, built.outputs, target?.shape);
+  return {
+    ...built,
+    outputs: loss ? new Map([...built.outputs, ['out.loss', loss]]) : built.outputs,
+    feeds: target ? new Map([...built.feeds, ['target', target.data]]) : built.feeds,
+    weights: new Map([...canonicalWeights].map(([key, { data }]) => [key, data])),
+  };
 }
 
 function readConfig({ config = '{}', ...flat }: Readonly<Record<string, string>>): object {
@@ -150,24 +175,19 @@ function readerOf({ inputs }: Reference): Reader {
 function collect() {
   const g = new Graph();
   const outputs = new Map<string, Value>();
+  const variables = new Map<string, Value>();
   const feeds = new Map<string, Float32Array>();
   const feed = (name: string, { data, shape }: NdArray): Value => {
     feeds.set(name, data);
     return g.feed(name, shape);
   };
-  /** mean squared error against `in.target`, if there is one */
-  const loss = (y: Value, input: Reader): void => {
-    if (!input.has('target')) return;
-    const difference = op.sub(g, y, feed('target', input('target')));
-    const square = op.mul(g, difference, difference);
-    outputs.set('out.loss', op.reduceMean(g, square, [...y.shape.keys()], false));
-  };
-  return { g, outputs, feeds, feed, loss };
+  return { g, outputs, variables, feeds, feed };
 }
 
 const BUILD: { readonly [Name in ComponentName]: Build<Name> } = {
   UNet2DConditionModel(config, input) {
-    const { g, outputs, feeds, loss } = collect();
+    const { feed, feeds, ...built } = collect();
+    const { g, outputs } = built;
     const [sample, prompt] = [input('sample'), input('encoder_hidden_states')];
     const [batch, , height, width] = sample.shape as readonly [number, number, number, number];
     const inputs = unetInputs(g, config, { batch, height, width, tokens: prompt.shape[1]! });
@@ -178,89 +198,91 @@ const BUILD: { readonly [Name in ComponentName]: Build<Name> } = {
     feeds.set('encoder_hidden_states', prompt.data);
     feeds.set('time_embedding', timestepEmbedding(t, inputs.timeEmbedding.shape[1]!, config).data);
     if (inputs.timestepCond) feeds.set('timestep_cond', input('timestep_cond').data);
-    if (config.textTime) {
-      feeds.set('text_time', textTime(input('text_embeds'), input('time_ids'), config));
-    }
-    const y = unet(g, fromInputs(g), inputs, config);
-    outputs.set('out.sample', y);
-    loss(y, input);
-    return { g, outputs, feeds };
+    const textTime = config.textTime && {
+      textTime: concat(
+        g,
+        [feed('text_embeds', input('text_embeds')), feed('sizes', sizes(input('time_ids'), config))],
+        1,
+      ),
+    };
+    outputs.set('out.sample', unet(g, fromInputs(g), { ...inputs, ...textTime }, config));
+    return { ...built, feeds };
   },
 
-  AutoencoderKL(config, input, { outputs: expected }) {
-    const { g, outputs, feeds, feed, loss } = collect();
+  AutoencoderKL(config, input) {
+    const { feed, ...built } = collect();
+    const { g, outputs, variables } = built;
     const params = fromInputs(g);
+    let z = input.has('latent') ? feed('latent', input('latent')) : undefined;
     if (input.has('image')) {
       const { moments, mean, logvar } = vaeEncode(g, params, feed('image', input('image')), config);
       outputs.set('out.moments', moments).set('out.mean', mean).set('out.logvar', logvar);
       outputs.set('out.std', op.exp(g, op.mul(g, logvar, op.scalar(g, 0.5))));
+      z ??= mean;
     }
-    const z = input.has('latent') ? input('latent') : expected.get('out.mean');
     if (z) {
-      const decoded = vaeDecode(g, params, feed('z', z), config);
-      outputs.set('out.decoded', decoded);
-      loss(decoded, input);
+      variables.set('latent', z);
+      outputs.set('out.decoded', vaeDecode(g, params, z, config));
     }
-    return { g, outputs, feeds };
+    return built;
   },
 
-  AutoencoderTiny(config, input, { outputs: expected }) {
-    const { g, outputs, feeds, feed, loss } = collect();
+  AutoencoderTiny(config, input) {
+    const { feed, ...built } = collect();
+    const { g, outputs, variables } = built;
     const params = fromInputs(g);
-    if (input.has('image'))
-      outputs.set('out.latents', tinyVaeEncode(g, params, feed('image', input('image')), config));
-    const z = input.has('latent') ? input('latent') : expected.get('out.latents');
-    if (z) {
-      const decoded = tinyVaeDecode(g, params, feed('z', z), config);
-      outputs.set('out.decoded', decoded);
-      loss(decoded, input);
+    let z = input.has('latent') ? feed('latent', input('latent')) : undefined;
+    if (input.has('image')) {
+      const latents = tinyVaeEncode(g, params, feed('image', input('image')), config);
+      outputs.set('out.latents', latents);
+      z ??= latents;
     }
-    return { g, outputs, feeds };
+    if (z) {
+      variables.set('latent', z);
+      outputs.set('out.decoded', tinyVaeDecode(g, params, z, config));
+    }
+    return built;
   },
 
-  CLIPTextModel(config, input, { weights }) {
-    const { g, outputs, feeds, feed, loss } = collect();
+  CLIPTextModel(config, input, { weights }, json) {
+    const { feed, ...built } = collect();
+    const { g, outputs, variables } = built;
     const ids = input('ids');
     const [batch, length] = ids.shape as readonly [number, number];
     const embeddings = feed('embeddings', {
       data: gatherRows(weights.get(TOKEN_TABLE)!, ids.data),
       shape: [batch, length, config.width],
     });
-    const pooling = feed('pooling', { data: endOfText(ids), shape: [batch, 1, length] });
+    variables.set('token_embedding', embeddings);
+    const pooling = feed('pooling', { data: endOfText(ids, json), shape: [batch, 1, length] });
     const y = clipText(g, fromInputs(g), { embeddings, pooling }, config);
     const pooled = reshape(g, op.matMul(g, pooling, y.lastHiddenState), [batch, config.width]);
     outputs.set('out.last_hidden_state', y.lastHiddenState).set('out.pooler_output', pooled);
     y.hiddenStates.forEach((state, i, all) => {
       outputs.set(`out.hidden_${i}`, state).set(`out.hidden_m${all.length - i}`, state);
     });
-    loss(y.lastHiddenState, input);
     if (y.textEmbeds) outputs.set('out.text_embeds', y.textEmbeds);
-    return { g, outputs, feeds };
+    return built;
   },
 
   CLIPVisionModelWithProjection(config, input) {
-    const { g, outputs, feeds, feed, loss } = collect();
+    const { feed, ...built } = collect();
+    const { g, outputs } = built;
     const name = input.has('pixel_values') ? 'pixel_values' : 'image';
     const pixels = feed(name, input(name));
     const { imageEmbeds, pooled, lastHiddenState } = clipVision(g, fromInputs(g), pixels, config);
-    outputs.set('out.image_embeds', imageEmbeds).set('out.last_hidden_state', lastHiddenState);
+    if (imageEmbeds) outputs.set('out.image_embeds', imageEmbeds);
+    outputs.set('out.last_hidden_state', lastHiddenState);
     outputs.set('out.pooler_output', pooled).set('out.pooled', pooled);
-    loss(imageEmbeds, input);
-    return { g, outputs, feeds };
+    return built;
   },
 };
 
-/** SDXL: pooled text and the sinusoids of the size numbers, side by side. */
-function textTime(text: NdArray, ids: NdArray, config: ConfigOf<'UNet2DConditionModel'>): Float32Array {
+/** SDXL: the sinusoids of each picture's size numbers, side by side, [B, 6·timeEmbedDim]. */
+function sizes(ids: NdArray, config: ConfigOf<'UNet2DConditionModel'>): NdArray {
   const [batch, perRow] = ids.shape as readonly [number, number];
   const width = config.textTime!.timeEmbedDim;
-  const sinusoids = timestepEmbedding([...ids.data], width, config).data;
-  return Float32Array.from(
-    Array.from({ length: batch }, (_, b) => [
-      ...rows(text, b, b + 1).data,
-      ...sinusoids.subarray(b * perRow * width, (b + 1) * perRow * width),
-    ]).flat(),
-  );
+  return { data: timestepEmbedding([...ids.data], width, config).data, shape: [batch, perRow * width] };
 }
 
 function gatherRows(table: NdArray, ids: Float32Array): Float32Array {
@@ -272,13 +294,19 @@ function gatherRows(table: NdArray, ids: Float32Array): Float32Array {
   return data;
 }
 
-/** 1 at the first end-of-text token of each row: CLIP's highest id. */
-function endOfText({ data, shape }: NdArray): Float32Array {
+/**
+ * 1 at the first end-of-text token of each row. Files without its id, and old ones that all say 2, mean CLIP's: the
+ * highest id.
+ */
+function endOfText({ data, shape }: NdArray, json: object): Float32Array {
   const [batch, length] = shape as readonly [number, number];
+  const { eos_token_id: eos = 2 } = json as { eos_token_id?: unknown };
   const mask = new Float32Array(data.length);
   for (let b = 0; b < batch; b++) {
     const row = data.subarray(b * length, (b + 1) * length);
-    mask[b * length + row.indexOf(Math.max(...row))] = 1;
+    // a row without the token pools its first one, as the reference does
+    const at = row.indexOf(eos === 2 ? Math.max(...row) : Number(eos));
+    mask[b * length + Math.max(0, at)] = 1;
   }
   return mask;
 }

@@ -1,10 +1,10 @@
 /** Reference gradients (`grad.*`) against ours: reverse mode over the graph that the forward was compared with. */
 import { grad } from '../../src/autodiff/grad';
+import { TOKEN_TABLE } from '../../src/models/clip-text';
 import { COMPONENTS } from '../../src/models/components';
-import type { Graph, Value } from '../../src/onnx/graph';
-import * as op from '../../src/onnx/ops';
+import type { Value } from '../../src/onnx/graph';
 import type { NdArray } from '../../src/util/nd-array';
-import type { Built } from './components';
+import { type Built, inputName } from './components';
 
 export const GRADIENT_TOLERANCE = 1e-3;
 export const COSINE_TOLERANCE = 0.9999;
@@ -20,29 +20,20 @@ export interface GradientOf {
   readonly finish: (data: Float32Array) => Float32Array;
 }
 
-/** Without a target, what the loss is the mean square of: the first of these that was built. */
-const MAIN_OUTPUTS = [
-  'out.sample',
-  'out.image_embeds',
-  'out.last_hidden_state',
-  'out.decoded',
-  'out.latents',
-];
-
 /**
- * Append the gradients called `names` ('sample', 'w.conv_in.weight', 'token_embedding', …) to the built graph.
- * The loss is `out.loss`, else the mean square of the main output. A name that nothing answers to is left out.
+ * Append the gradients of `out.loss` called `names` ('sample', 'w.conv_in.weight', 'token_embedding', …) to the built
+ * graph. A name that nothing answers to is left out.
  */
 export function buildGradients(
-  { g, outputs }: Built,
+  built: Built,
   names: readonly string[],
   inputs: ReadonlyMap<string, NdArray>,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): ReadonlyMap<string, GradientOf> {
-  const loss =
-    outputs.get('out.loss') ?? meanSquare(g, MAIN_OUTPUTS.map((name) => outputs.get(name)).find(Boolean));
+  const { g, outputs, variables } = built;
+  const loss = outputs.get('out.loss');
   const known = names.flatMap((name) => {
-    const v = variable(g, name);
+    const v = variable(built, name);
     return v ? [{ name, v }] : [];
   });
   if (!loss) return new Map();
@@ -51,26 +42,26 @@ export function buildGradients(
     loss,
     known.map(({ v }) => v),
   );
+  const table = variables.get('token_embedding');
   return new Map(
-    known.map(({ name }, i) => {
+    known.map(({ name, v }, i) => {
       const finish = (data: Float32Array): Float32Array =>
-        name === 'token_embedding' ? scatterRows(data, inputs.get('ids')!.data, shapes.get(name)!) : data;
+        v === table ? scatterRows(data, inputs.get('ids')!.data, shapes.get(name)!) : data;
       return [name, { value: values[i]!, finish }];
     }),
   );
 }
 
-function meanSquare(g: Graph, y: Value | undefined): Value | undefined {
-  return y && op.reduceMean(g, op.mul(g, y, y), [...y.shape.keys()], false);
-}
-
-/** The feed or weight that a gradient's name speaks of. */
-function variable(g: Graph, name: string): Value | undefined {
-  const feed = { token_embedding: 'embeddings', latent: 'z' }[name] ?? name;
-  if (!name.startsWith('w.')) return g.feeds.find((v) => v.name === feed);
+/** The feed, weight or value on the way that a gradient's name speaks of. */
+function variable({ g, variables }: Built, name: string): Value | undefined {
+  if (!name.startsWith('w.')) {
+    const input = inputName(name);
+    return variables.get(input) ?? g.feeds.find((v) => v.name === input);
+  }
   const key = name.slice(2);
-  const canonical = Object.values(COMPONENTS).map((row) => row.canonical(key));
-  return [key, ...canonical].map((k) => g.weights.get(k ?? '')).find(Boolean);
+  const names = [key, ...Object.values(COMPONENTS).map((row) => row.canonical(key))];
+  if (names.includes(TOKEN_TABLE)) return variables.get('token_embedding');
+  return names.map((k) => g.weights.get(k ?? '')).find(Boolean);
 }
 
 /** The token table lives on the host: the gradient of its rows is the sum over the places they were gathered to. */

@@ -67,6 +67,8 @@ export function inferClipVisionConfig(weights: Weights): Record<string, unknown>
     num_channels: channels,
     patch_size: patch,
     image_size: Math.sqrt(tokens - 1) * (patch ?? 0),
-    projection_dim: weights.get('visual_projection.weight')?.shape[0],
+    ...(weights.has('visual_projection.weight')
+      ? { projection_dim: weights.get('visual_projection.weight')!.shape[0] }
+      : { architectures: ['CLIPVisionModel'] }),
   };
 }

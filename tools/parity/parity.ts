@@ -2,7 +2,7 @@ import { openSafetensors } from '../../src/formats/safetensors';
 import type { Graph, Value } from '../../src/onnx/graph';
 import { AppError } from '../../src/util/errors';
 import type { NdArray } from '../../src/util/nd-array';
-import { type Built, type Reference, recognise } from './components';
+import { type Built, inputName, type Reference, recognise } from './components';
 import { buildGradients, compareGradient } from './gradients';
 
 /** One compared quantity. */
@@ -131,7 +131,7 @@ async function readReference(file: string, bytes: Uint8Array): Promise<Read> {
   return {
     metadata,
     weights: await group('w.'),
-    inputs: await group('in.'),
+    inputs: new Map([...(await group('in.'))].map(([name, value]) => [inputName(name), value])),
     gradients: await group('grad.'),
     outputs: new Map([...outputs].map(([name, value]) => [`out.${name}`, value])),
   };
