@@ -50,19 +50,21 @@ export class Studio {
     await expect(this.page.getByRole('button', { name: 'Try the demo' })).toBeVisible();
   }
 
-  /** Drop a file somewhere on the window, as the system does. */
-  async drop({ name, type, bytes }: NamedFile): Promise<void> {
+  /** Drop files somewhere on the window, as the system does. */
+  async drop(...files: readonly NamedFile[]): Promise<void> {
     const data = await this.page.evaluateHandle(
-      ([name, type, base64]) => {
-        const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+      (dropped) => {
         const transfer = new DataTransfer();
-        transfer.items.add(new File([bytes], name, { type }));
+        for (const { name, type, base64 } of dropped) {
+          const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+          transfer.items.add(new File([bytes], name, { type }));
+        }
         return transfer;
       },
-      [name, type, bytes.toString('base64')] as const,
+      files.map(({ name, type, bytes }) => ({ name, type, base64: bytes.toString('base64') })),
     );
     await this.page.dispatchEvent('body', 'dragover', { dataTransfer: data });
-    await expect(this.page.getByText('Drop to open as photo')).toBeVisible();
+    await expect(this.page.getByText(/^Drop to /)).toBeVisible();
     await this.page.dispatchEvent('body', 'drop', { dataTransfer: data });
   }
 

@@ -39,6 +39,8 @@ test('a photo is chosen, pasted and dropped; text that is dropped never leaves t
     clipboardData.items.add(new File([bytes], 'pasted.jpg', { type: 'image/jpeg' }));
     document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true }));
   }, photo.bytes.toString('base64'));
+  // with a photo open, a picture may also be for a concept
+  await page.getByRole('button', { name: 'Replace photo' }).click();
   await expect(page.getByText('pasted.jpg', { exact: true })).toBeVisible();
 
   const left = await page.evaluate(() => {

@@ -8,6 +8,7 @@ import './ui/styles/theme.css';
 import './ui/styles/layout.css';
 import './ui/styles/controls.css';
 import './ui/styles/canvas.css';
+import './ui/styles/concepts.css';
 import './ui/styles/dialogs.css';
 import { logLevelFrom, setLogLevel } from './util/log';
 

@@ -7,8 +7,10 @@ import { stitch, stitchSquare } from '../formats/stitch';
 import type { BlobStore } from '../storage/blobs';
 import { collectGarbage } from '../storage/gc';
 import { getImage, putImage } from '../storage/images';
+import type { FileTree } from '../util/byte-source';
 import { AppError } from '../util/errors';
 import type { Pixels } from '../util/pixels';
+import { createConceptFiles } from './concept-files';
 import { decodeImage, MAX_FILE } from './decode';
 import { type EncodeOptions, encodeImage } from './encode';
 
@@ -45,7 +47,7 @@ async function toBitmap(pixels: Pixels, maxSide: number): Promise<ImageBitmap> {
 }
 
 /** The API of the files worker: decoding, storing and encoding pictures. Pixels stay in storage, ids travel. */
-export function createFiles(store: BlobStore) {
+export function createFiles(store: BlobStore, openModel: (id: string) => Promise<FileTree>) {
   const load = (id: BlobId): ReturnType<typeof getImage> => getImage(store, id);
 
   /** Everything `stitch` asks for, of a take. A painted mask counts at its own resolution. */
@@ -67,6 +69,8 @@ export function createFiles(store: BlobStore) {
   };
 
   return {
+    ...createConceptFiles(store, openModel),
+
     /**
      * Decodes and stores pictures, upright and without metadata. All or none: the first bad file fails the call.
      *

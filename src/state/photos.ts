@@ -1,7 +1,17 @@
-import { applyRecipe, setPhoto, setPrompts, setSeed, setSquare } from '../document/actions';
-import type { ImageRef, Recipe, Square, Take } from '../document/document';
+import { applyRecipe, putConcept, setPhoto, setPrompts, setSeed, setSquare } from '../document/actions';
+import { newConcept } from '../document/concept-edits';
+import {
+  type Concept,
+  emptyDocument,
+  type ImageRef,
+  type Recipe,
+  type Square,
+  type Take,
+} from '../document/document';
 import { AppError } from '../util/errors';
 import { formatLog, recentLog } from '../util/log';
+import { busy } from './busy';
+import { importConcepts, importPictures, isConceptFile, newConceptFrom } from './concepts';
 import { commit, currentDocument } from './document-store';
 import { engineStarted, runEdit } from './edits';
 import { reportError } from './errors';
@@ -9,26 +19,27 @@ import { picture } from './pictures';
 import { announce, notify, session, setSession } from './session-store';
 import { files } from './workers';
 
-/** Shows what is going on, and keeps a second file from being opened meanwhile. */
-async function busy(what: string, work: () => Promise<void>): Promise<void> {
-  if (session().busy) return;
-  setSession({ busy: what });
-  announce(what);
-  await work().catch(reportError);
-  setSession({ busy: null });
-}
-
-/** What was dropped, pasted or chosen. One picture is the photo; one that carries our recipe raises a question first. */
-export async function openFiles(list: readonly File[]): Promise<void> {
+/**
+ * What was dropped, pasted or chosen. Concept files and several pictures make concepts; one picture is the photo, or, where
+ * there is one already or it carries our recipe, a question first.
+ *
+ * @param purpose  'photo': it was asked for as the photo
+ */
+export async function openFiles(list: readonly File[], purpose: 'any' | 'photo' = 'any'): Promise<void> {
   if (list.length === 0) return;
-  if (session().edit) return notify(null, 'An edit is running. Stop it before opening another photo.');
+  const concepts = list.filter(isConceptFile);
+  if (concepts.length > 0) return importConcepts(concepts);
+  if (purpose === 'any' && list.length > 1) return newConceptFrom(list);
+  const asks = purpose === 'any' && currentDocument().photo !== null;
+  if (session().edit && !asks)
+    return notify(null, 'An edit is running. Stop it before opening another photo.');
   await busy('Opening photo…', async () => {
     const [first] = await files.api.importImages(list.slice(0, 1));
     if (!first) throw new AppError('BAD_IMAGE', `${list[0]!.name} is not a picture`);
     const { image, recipe } = first;
     if (recipe) setSession({ dialog: { kind: 'recipe', image, recipe } });
+    else if (asks) setSession({ dialog: { kind: 'picture', image } });
     else placePhoto(image);
-    if (list.length > 1) notify(null, `${list.length} files were given; the first one was opened.`);
   });
 }
 
@@ -78,17 +89,40 @@ async function fetchDemo(name: string): Promise<Response> {
 
 export const readDemo = async (): Promise<Demo> => (await fetchDemo('demo.json')).json();
 
-/** The bundled scene with its prompts, run with no further input. */
+const demoFile = async (name: string): Promise<File> => {
+  const blob = await (await fetchDemo(name)).blob();
+  return new File([blob], name, { type: blob.type });
+};
+
+/** public/demo/concept.json */
+interface DemoConcept {
+  readonly name: string;
+  readonly classWord: string;
+  readonly pictures: readonly string[];
+}
+
+/** A figure that can be learned, with its pictures. */
+async function demoConcept(): Promise<Concept> {
+  const { pictures, ...words }: DemoConcept = await (await fetchDemo('concept.json')).json();
+  const imported = await importPictures(await Promise.all(pictures.map(demoFile)));
+  return newConcept(crypto.randomUUID(), emptyDocument.model, { ...words, pictures: imported });
+}
+
+/** The bundled scene with its prompts, run with no further input, and a concept that is ready to be learned. */
 export async function openDemo(): Promise<void> {
   await busy('Opening the demo…', async () => {
     const demo = await readDemo();
-    const blob = await (await fetchDemo(demo.photo)).blob();
-    const [first] = await files.api.importImages([new File([blob], demo.photo, { type: blob.type })]);
+    const [[first], concept] = await Promise.all([
+      files.api.importImages([await demoFile(demo.photo)]),
+      demoConcept(),
+    ]);
     if (!first) throw new AppError('BAD_IMAGE', `${demo.photo} is not a picture`);
     commit('Open the demo', (doc) => {
       const opened = setPrompts(setPhoto(doc, first.image), demo);
       const seeded = setSeed(opened, demo.seed ?? 0);
-      return demo.square ? setSquare(seeded, demo.square) : seeded;
+      const framed = demo.square ? setSquare(seeded, demo.square) : seeded;
+      const known = doc.concepts.some((it) => it.pictures[0]?.image.id === concept.pictures[0]?.image.id);
+      return known ? framed : putConcept(framed, concept);
     });
   });
   // the engine may still be starting: then it runs as soon as it is ready

@@ -41,7 +41,9 @@ export type Dialog =
   | { readonly kind: 'export' }
   | { readonly kind: 'help' }
   /** a dropped picture that carries its recipe: what to do with it */
-  | { readonly kind: 'recipe'; readonly image: ImageRef; readonly recipe: Recipe };
+  | { readonly kind: 'recipe'; readonly image: ImageRef; readonly recipe: Recipe }
+  /** a dropped picture while a photo is open: instead of it, or for a concept */
+  | { readonly kind: 'picture'; readonly image: ImageRef };
 
 export interface Session {
   readonly engine: 'starting' | 'ready' | 'restarting' | 'failed';
@@ -60,6 +62,8 @@ export interface Session {
   /** last thing said in the status region */
   readonly status: string;
   readonly dialog: Dialog | null;
+  /** id of the concept whose card is open */
+  readonly openConcept: string | null;
   readonly saved: 'saved' | 'saving' | 'failed';
 }
 
@@ -77,6 +81,7 @@ export const sessionStore = createStore<Session>(() => ({
   notices: [],
   status: '',
   dialog: null,
+  openConcept: null,
   saved: 'saved',
 }));
 

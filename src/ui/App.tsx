@@ -1,9 +1,8 @@
 import { useEffect, useLayoutEffect } from 'react';
-import { openFiles } from '../state/photos';
 import { useSession } from '../state/use-store';
-import { photoInputId } from './choose-photo';
 import { ExportDialog } from './dialogs/ExportDialog';
 import { HelpDialog } from './dialogs/HelpDialog';
+import { PictureDialog } from './dialogs/PictureDialog';
 import { RecipeDialog } from './dialogs/RecipeDialog';
 import { CanvasPanel } from './panels/CanvasPanel';
 import { Controls } from './panels/Controls';
@@ -35,18 +34,8 @@ export function App() {
       <DropOverlay />
       {dialog?.kind === 'export' && <ExportDialog />}
       {dialog?.kind === 'help' && <HelpDialog />}
+      {dialog?.kind === 'picture' && <PictureDialog image={dialog.image} />}
       {dialog?.kind === 'recipe' && <RecipeDialog image={dialog.image} recipe={dialog.recipe} />}
-      <input
-        id={photoInputId}
-        type="file"
-        accept="image/*"
-        hidden
-        onChange={({ currentTarget }) => {
-          void openFiles([...(currentTarget.files ?? [])]);
-          // the same file may be chosen again
-          currentTarget.value = '';
-        }}
-      />
     </div>
   );
 }

@@ -6,7 +6,7 @@ import { notReady, restartEngine, retryEdit, runEdit, stopEdit } from '../state/
 import { copyReport, openDemo } from '../state/photos';
 import { type Session, session, setSession, type Tool } from '../state/session-store';
 import { setSettings, settings } from '../state/settings-store';
-import { choosePhoto } from './choose-photo';
+import { choosePhoto } from './choose-files';
 
 export interface Action {
   readonly label: string;

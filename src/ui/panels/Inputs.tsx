@@ -10,8 +10,9 @@ import { perform } from '../actions';
 import { NumberInput } from '../parts/fields';
 import { Picture } from '../parts/Picture';
 import { Privacy } from '../parts/Privacy';
+import { Concepts } from './Concepts';
 
-/** What an edit starts from: the photo, the square of it that is edited, and the mask. */
+/** What an edit starts from: the photo, the square of it that is edited, the mask, and what was learned. */
 export function Inputs() {
   const hasPhoto = useDocument((doc) => doc.photo !== null);
   return (
@@ -19,6 +20,7 @@ export function Inputs() {
       <PhotoCard />
       {hasPhoto && <SquareFields />}
       {hasPhoto && <MaskCard />}
+      <Concepts />
       <Privacy />
     </aside>
   );

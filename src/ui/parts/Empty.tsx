@@ -13,6 +13,8 @@ export function Empty() {
       <p>
         Drop a photo here, describe what it shows and what it should become.
         <br />
+        Drop several pictures of something of your own to teach the studio what it looks like.
+        <br />
         Everything happens on this computer.
       </p>
       <div className="row">

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from '@playwright/test';
+import sharp from 'sharp';
+import { type NamedFile, Studio } from './app';
+
+const reference = (n: number): NamedFile => ({
+  name: `miso-${n}.jpg`,
+  type: 'image/jpeg',
+  bytes: readFileSync(new URL(`../public/demo/miso-${n}.jpg`, import.meta.url)),
+});
+
+test('a concept is made of dropped pictures, told what is wrong with them, and survives reload and undo', async ({
+  page,
+}) => {
+  const studio = new Studio(page);
+  await studio.open();
+  const again = await sharp(reference(1).bytes).resize(300).jpeg().toBuffer();
+  await studio.drop(reference(1), reference(2), { ...reference(3), bytes: again });
+  await expect(page.getByText('Picture 3 is nearly the same as picture 1.')).toBeVisible();
+  await page.getByRole('textbox', { name: 'Name' }).fill('Miso');
+  await page.getByRole('textbox', { name: 'It is a' }).fill('cat');
+
+  await page.getByRole('button', { name: /^Picture 3/ }).click();
+  await page.getByRole('button', { name: 'Remove picture' }).click();
+  await expect(page.getByText('nearly the same')).toBeHidden();
+
+  // one more picture: with no photo it is the photo, with a photo it is asked
+  await studio.dropPhoto();
+  await studio.drop(reference(4));
+  const dialog = page.getByRole('dialog', { name: 'What is this picture for?' });
+  await dialog.getByRole('button', { name: 'Add to concept' }).click();
+  await expect(page.getByRole('button', { name: /^Picture \d/ })).toHaveCount(3);
+  await expect(page.getByText('1024 × 768 · 0.79 MP')).toBeVisible();
+
+  await expect(page.getByText('Saved in this browser')).toBeVisible();
+  await page.reload();
+  await page.getByRole('button', { name: /^Miso/ }).click();
+  await expect(page.getByRole('textbox', { name: 'It is a' })).toHaveValue('cat');
+  await expect(page.getByRole('button', { name: /^Picture \d/ })).toHaveCount(3);
+  await page.getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(page.getByRole('button', { name: /^Miso/ })).toBeHidden();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await expect(page.getByRole('button', { name: /^Miso/ })).toBeVisible();
+});
+
+test('a file that is no concept, or one for another base, is refused with the reason', async ({ page }) => {
+  const studio = new Studio(page);
+  await studio.open();
+  const header = JSON.stringify({ emb_params: { dtype: 'F32', shape: [1, 768], data_offsets: [0, 3072] } });
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(header.length));
+  const bytes = Buffer.concat([size, Buffer.from(header), Buffer.alloc(3072)]);
+  await studio.drop({ name: 'other.safetensors', type: '', bytes });
+  const alert = page.getByRole('alert');
+  await expect(alert).toContainText('was made for Stable Diffusion 1');
+  await studio.drop({ name: 'broken.pt', type: '', bytes: Buffer.from('nothing') });
+  await expect(alert).toContainText('broken.pt');
+  await expect(page.getByRole('button', { name: /concept$/i, expanded: true })).toHaveCount(0);
+});

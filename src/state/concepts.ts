@@ -1,0 +1,96 @@
+import { putConcept } from '../document/actions';
+import {
+  addPictures,
+  changeConcept,
+  conceptOf,
+  importedConcept,
+  maxPictures,
+  newConcept,
+} from '../document/concept-edits';
+import type { Concept, ConceptPicture, ImageRef } from '../document/document';
+import { busy } from './busy';
+import { commit, currentDocument } from './document-store';
+import { reportError } from './errors';
+import { download } from './exports';
+import { announce, notify, session, setSession } from './session-store';
+import { files } from './workers';
+
+/** Endings of concept files; what is in them decides. */
+export const conceptEndings = ['.safetensors', '.pt', '.bin'] as const;
+export const isConceptFile = ({ name }: File): boolean =>
+  conceptEndings.some((ending) => name.toLowerCase().endsWith(ending));
+
+/** A new card, to be filled. */
+export const startConcept = (pictures: readonly ConceptPicture[] = [], start: Partial<Concept> = {}): void =>
+  place('New concept', newConcept(crypto.randomUUID(), currentDocument().model, { ...start, pictures }));
+
+function place(label: string, concept: Concept): void {
+  commit(label, (doc) => putConcept(doc, concept));
+  setSession({ openConcept: concept.id });
+}
+
+/** Stored, with the square that most likely holds the subject. The first bad file fails all. */
+export async function importPictures(list: readonly File[]): Promise<ConceptPicture[]> {
+  const pictures: ConceptPicture[] = [];
+  for (const { image } of await files.api.importImages(list)) pictures.push(await squared(image));
+  return pictures;
+}
+
+const squared = async (image: ImageRef): Promise<ConceptPicture> => ({
+  image,
+  square: await files.api.suggestSquare(image.id),
+});
+
+const tooMany = `A concept has up to ${maxPictures} pictures; three to five that differ work best. The rest was left out.`;
+
+export const newConceptFrom = (list: readonly File[]): Promise<void> =>
+  busy('Reading pictures…', async () => {
+    if (list.length > maxPictures) notify(null, tooMany);
+    startConcept(await importPictures(list.slice(0, maxPictures)));
+    announce(`New concept with ${Math.min(list.length, maxPictures)} pictures.`);
+  });
+
+/** @param id  of the concept that gets them */
+export const addFiles = (id: string, list: readonly File[]): Promise<void> =>
+  busy('Reading pictures…', async () => fill(id, await importPictures(list.slice(0, maxPictures))));
+
+/** A picture that is stored already: into the open concept, else into the newest, else into a new one. */
+export async function addToConcept(image: ImageRef): Promise<void> {
+  const { concepts } = currentDocument();
+  const open = conceptOf(currentDocument(), session().openConcept) ?? concepts.at(-1);
+  const picture = await squared(image).catch(reportError);
+  if (!picture) return;
+  if (!open) return startConcept([picture]);
+  fill(open.id, [picture]);
+}
+
+function fill(id: string, pictures: readonly ConceptPicture[]): void {
+  const had = conceptOf(currentDocument(), id)?.pictures.length ?? 0;
+  commit('Add pictures', (doc) => changeConcept(doc, id, (concept) => addPictures(concept, pictures)));
+  setSession({ openConcept: id });
+  if (had + pictures.length > maxPictures) notify(null, tooMany);
+  announce(pictures.length === 1 ? 'Picture added.' : `${pictures.length} pictures added.`);
+}
+
+/** Each file becomes a concept; one for another base is refused, with the reason. */
+export const importConcepts = (list: readonly File[]): Promise<void> =>
+  busy('Reading concept…', async () => {
+    for (const file of list) {
+      const { learned, match, warnings } = await files.api.importConcept(file, currentDocument().model);
+      place('Import concept', importedConcept(crypto.randomUUID(), learned));
+      const told = `${learned.name}: ${match.matched} of ${match.total} keys matched.`;
+      notify(null, [told, ...warnings].join(' '));
+      announce(told);
+    }
+  });
+
+/** Save what was learned as a file that other programs read too. */
+export async function exportConcept({ name, learned }: Concept): Promise<void> {
+  if (!learned) return;
+  const safe = name.replace(/[^\p{L}\p{N}_-]+/gu, '-').replace(/^-+|-+$/g, '') || 'concept';
+  try {
+    download(await files.api.exportConcept(learned.id), `${safe.toLowerCase()}.safetensors`);
+  } catch (error) {
+    reportError(error);
+  }
+}

@@ -1,0 +1,42 @@
+import { Button } from 'react-aria-components/Button';
+import type { ImageRef } from '../../document/document';
+import { addToConcept } from '../../state/concepts';
+import { placePhoto } from '../../state/photos';
+import { setSession } from '../../state/session-store';
+import { useSession } from '../../state/use-store';
+import { Modal } from '../parts/Modal';
+import { Picture } from '../parts/Picture';
+
+/** One picture came while a photo is open: it may be another photo, or show what a concept is to learn. */
+export function PictureDialog({ image }: { image: ImageRef }) {
+  const editing = useSession((now) => now.edit !== null);
+  const choose = (act: () => void) => () => {
+    setSession({ dialog: null });
+    act();
+  };
+  return (
+    <Modal title="What is this picture for?">
+      <div className="recipe">
+        <Picture id={image.id} maxSide={320} label={image.name} />
+        <p className="help">
+          {editing
+            ? 'An edit is running: the photo can be replaced when it has ended.'
+            : 'Replacing the photo keeps your takes.'}
+        </p>
+      </div>
+      <div className="row end">
+        <Button className="button plain" onPress={choose(() => void addToConcept(image))}>
+          Add to concept
+        </Button>
+        <Button
+          className="button solid"
+          autoFocus
+          isDisabled={editing}
+          onPress={choose(() => placePhoto(image))}
+        >
+          Replace photo
+        </Button>
+      </div>
+    </Modal>
+  );
+}
