@@ -1,7 +1,7 @@
 """The judge: a small convnet that names class, place, colour and pattern; trained on its own renders.
 
 Example: python classifier.py --run RUN --minutes 8
-Resumes from RUN/judge.pt. It never sees a picture that the starter was trained on.
+Resumes from RUN/judge.pt. It learns from every render but those of held-out figures, which it is tested on.
 """
 
 import time
@@ -50,6 +50,14 @@ def labels(scenes: list) -> dict:
     return {k: torch.tensor([names.index(r[k]) for r in rows]) for k, names in HEADS.items()}
 
 
+def renders(folder, limit) -> tuple[torch.Tensor, dict]:
+    """Pictures uint8 [N, 3, S, S] and their labels, of every split that is there and is not held out."""
+    splits = [s for s in ("train", "pair", "judge") if any(folder.glob(f"{s}-*.npz"))]
+    parts = [load(folder, s, limit) for s in splits]
+    scenes = [scene for part in parts for scene in part[2]]
+    return torch.from_numpy(np.concatenate([part[0] for part in parts])).permute(0, 3, 1, 2), labels(scenes)
+
+
 @torch.no_grad()
 def judge(model: Judge, images: torch.Tensor) -> dict:
     """Head name to the most likely index [N]; images [N, 3, 128, 128] in [-1, 1]."""
@@ -76,8 +84,7 @@ def main() -> None:
         model.load_state_dict(old["model"])
         opt.load_state_dict(old["optimizer"])
         step, clock = old["step"], Clock(args.minutes, old["elapsed"])
-    images, _, scenes = load(args.run / "data", "judge", args.limit)
-    images, truth = torch.from_numpy(images).permute(0, 3, 1, 2), labels(scenes)
+    images, truth = renders(args.run / "data", args.limit)
     rng, saved, over = np.random.default_rng([args.seed, step]), time.time(), False
     log(f"{len(images)} pictures, from step {step}")
     while not over:
