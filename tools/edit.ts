@@ -1,13 +1,16 @@
 /** Command line of an edit: the same engine as the page, without it. Exit code 2: bad arguments or files. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { cutSquare } from '../src/formats/crop';
+import type { EditEvent } from '../src/engine/events';
+import { cropSquare, cutSquare } from '../src/formats/crop';
 import { fitMask } from '../src/formats/mask';
 import { stitch } from '../src/formats/stitch';
+import { livePreview } from '../src/state/live-preview';
 import { AppError } from '../src/util/errors';
 import type { Pixels } from '../src/util/pixels';
 import { type EditArguments, readArguments, USAGE } from './edit/arguments';
+import { writeAttention } from './edit/attention';
 import { BACKENDS } from './edit/backends';
 import { measure } from './edit/measure';
 import type { EditInput } from './edit/run';
@@ -24,12 +27,22 @@ interface Demo {
 
 async function readInput(args: EditArguments): Promise<EditInput> {
   const model = args.model === null ? 'starter' : basename(resolve(args.model));
+  const { attention, directions } = args;
   const concept = args.concept === null ? null : await readConceptFile(args.concept);
   const painted = args.mask === null ? null : await readImage(args.mask);
   if (args.source !== null) {
     const photo = await readImage(args.source);
     const mask = painted && (await fitMask(painted, photo));
-    return { photo, photoName: basename(args.source), mask, model, concept, edit: args.edit };
+    return {
+      photo,
+      photoName: basename(args.source),
+      mask,
+      model,
+      concept,
+      attention,
+      directions,
+      edit: args.edit,
+    };
   }
   const folder = join(import.meta.dirname, '../public/demo');
   const demo = JSON.parse(await readFile(join(folder, 'demo.json'), 'utf8')) as Demo;
@@ -43,7 +56,7 @@ async function readInput(args: EditArguments): Promise<EditInput> {
   };
   const photo = await readImage(join(folder, demo.photo));
   const mask = painted && (await fitMask(painted, photo));
-  return { photo, photoName: demo.photo, mask, model, concept, edit };
+  return { photo, photoName: demo.photo, mask, model, concept, attention, directions, edit };
 }
 
 const readConceptFile = async (path: string): Promise<NonNullable<EditInput['concept']>> => ({
@@ -56,23 +69,31 @@ const readConceptFile = async (path: string): Promise<NonNullable<EditInput['con
   ),
 });
 
-/** What the command leaves in --out, written aside first: nothing half-written is ever there. */
-const OUTPUTS = ['result.png', 'square.png', 'frames', 'recipe.json', 'metrics.json'];
+/** What the command may leave in --out, written aside first: nothing half-written or of an earlier run is ever there. */
+const OUTPUTS = [
+  'result.png',
+  'square.png',
+  'frames',
+  'directions',
+  'attention',
+  'recipe.json',
+  'metrics.json',
+];
 
 async function main(): Promise<void> {
   const args = readArguments(process.argv.slice(2));
   const input = await readInput(args);
   const out = resolve(args.out);
   const aside = join(dirname(out), `.${basename(out)}-${randomUUID()}`);
-  await mkdir(join(aside, 'frames'), { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+  await mkdir(aside, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
     throw new AppError('BAD_REQUEST', `cannot write beside ${out}: ${error.code}`);
   });
   try {
-    const frames: Pixels[] = [];
+    const looks: Extract<EditEvent, { kind: 'preview' }>[] = [];
     const from = performance.now();
     const folder = args.model ?? join(import.meta.dirname, '../public/models/starter');
     const output = await BACKENDS[args.backend](input, folder, (event) => {
-      if (event.kind === 'preview') frames.push(event.pixels);
+      if (event.kind === 'preview') looks.push(event);
       if (event.kind === 'notice') console.error(event.message);
       if (event.kind === 'step') progress(event.index + 1, event.total);
     });
@@ -81,9 +102,14 @@ async function main(): Promise<void> {
     // as the page: a painted mask counts at its own resolution
     const mask = input.mask ? cutSquare(input.mask, recipe.square) : output.mask;
     const result = await stitch(input.photo, recipe.square, { edited, source, mask });
-    for (const [i, frame] of frames.entries()) {
-      await writeImage(join(aside, 'frames', `${String(i + 1).padStart(4, '0')}.png`), frame, 'png');
-    }
+    const before = await cropSquare(input.photo, recipe.square, edited.width);
+    const live = livePreview(before);
+    await writeSeries(
+      join(aside, 'frames'),
+      looks.map(({ pixels, quality }) => live(pixels, quality)),
+    );
+    if (args.directions) await writeSeries(join(aside, 'directions'), output.directions);
+    if (output.attention) await writeAttention(join(aside, 'attention'), output.attention, before);
     await writeImage(join(aside, 'result.png'), result, 'png', { recipe });
     await writeImage(join(aside, 'square.png'), edited, 'png');
     const total = performance.now() - from;
@@ -97,13 +123,21 @@ async function main(): Promise<void> {
     await mkdir(out, { recursive: true });
     for (const name of OUTPUTS) {
       await rm(join(out, name), { recursive: true, force: true });
-      await rename(join(aside, name), join(out, name));
     }
+    for (const name of await readdir(aside)) await rename(join(aside, name), join(out, name));
     console.log(
       `${out}: ${recipe.subject ?? 'everything'} changed in ${output.result.steps} steps, ${(total / 1000).toFixed(1)} s`,
     );
   } finally {
     await rm(aside, { recursive: true, force: true });
+  }
+}
+
+/** 0001.png, 0002.png … */
+async function writeSeries(folder: string, pictures: readonly Pixels[]): Promise<void> {
+  await mkdir(folder);
+  for (const [i, picture] of pictures.entries()) {
+    await writeImage(join(folder, `${String(i + 1).padStart(4, '0')}.png`), picture, 'png');
   }
 }
 

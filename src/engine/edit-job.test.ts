@@ -3,6 +3,7 @@ import { LatentRgb } from '../diffusion/latent-rgb';
 import type { DiffusionModel } from '../diffusion/model';
 import { createSchedule } from '../diffusion/schedule';
 import type { Recipe } from '../document/document';
+import { rms } from '../editing/edit-step';
 import { editMethods } from '../editing/methods';
 import { memoryBlobs } from '../storage/blobs';
 import { getImage, putImage } from '../storage/images';
@@ -236,19 +237,14 @@ test('nothing is recorded unless asked for, and a branch of what does not fit is
   await expect((await openFrames(host, frames!)).direction(1)).rejects.toThrow(/no direction/);
 });
 
-test('directions are announced as pictures when they are recorded', async () => {
-  const { host, request } = await setUp(4);
-  const kinds = async (record: EditRequest['record']) =>
-    (
-      await collect(
-        editJob(
-          host,
-          async () => model('float32', rippling),
-          { ...request, ...(record && { record }) },
-          never,
-        ),
-      )
-    ).map(({ kind }) => kind);
-  expect(await kinds({ directions: true })).toContain('direction');
-  expect(await kinds(undefined)).not.toContain('direction');
+test('directions are enlarged to be seen, by one factor for all of an edit', async () => {
+  const { host, request } = await setUp(5);
+  const { frames } = await run(host, { ...request, record: { directions: true } });
+  const steps = await openFrames(host, frames!);
+  const sizes = [];
+  for (let frame = 0; frame < 5; frame++) sizes.push(rms(await steps.direction(frame)));
+  const [least, , median] = sizes.toSorted((a, b) => a - b);
+  expect((await steps.directionGain()) * median!).toBeCloseTo(Math.max(0.15, median!), 6);
+  expect(least).toBeLessThan(median!);
+  await expect(steps.latent(0)).rejects.toThrow(/no latent/);
 });

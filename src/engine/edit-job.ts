@@ -96,7 +96,6 @@ async function* run(
     const { index, total, directionRms, timestep } = last;
     yield { kind: 'step', index, total, metrics: { directionRms, timestep } };
     yield { kind: 'preview', index, ...(await look(model, last.latent, budget)) };
-    if (record.directions) yield { kind: 'direction', index, ...(await look(model, last.direction, budget)) };
   }
 
   yield { kind: 'stage', name: 'decode' };
@@ -117,7 +116,7 @@ async function* run(
   };
 }
 
-/** A latent (or a direction) as a picture: decoded as often as the budget allows. */
+/** A latent as a picture: decoded as often as the budget allows. */
 async function look(
   model: DiffusionModel,
   latent: NdArray,

@@ -7,10 +7,11 @@ import { fromTensor } from '../formats/tensor';
 import { learnFields, presetsOf } from '../personalization/method';
 import { personalizationMethods } from '../personalization/methods';
 import { memoizePromise, mutex } from '../util/async';
-import type { Pixels } from '../util/pixels';
+import { scale } from '../util/nd-array';
 import { type StartedJob, startJob } from '../util/rpc';
 import { editJob } from './edit-job';
 import type {
+  DecodedFrame,
   EditEvent,
   EditRequest,
   EngineInfo,
@@ -24,7 +25,7 @@ import type {
   LookRequest,
   MethodInfo,
 } from './events';
-import { openFrames } from './frames';
+import { type Frames, openFrames } from './frames';
 import type { EngineHost } from './host';
 import { LearnControls } from './learn-controls';
 import { learnJob } from './learn-job';
@@ -37,7 +38,7 @@ export interface Engine {
   info(model?: string): Promise<EngineInfo>;
   edit(request: EditRequest): StartedJob<EditEvent>;
   /** A recorded step as a picture, also while a job runs. @throws AppError BAD_REQUEST when it was not recorded; BAD_FILE */
-  decodeFrame(request: FrameRequest): Promise<Pixels>;
+  decodeFrame(request: FrameRequest): Promise<DecodedFrame>;
   /** Where the words of a recipe are attended to in its square. */
   look(request: LookRequest): StartedJob<LookEvent>;
   /** Edits asked for while it runs take their turn between two steps. */
@@ -48,7 +49,7 @@ export interface Engine {
 export interface LocalEngine {
   info(model?: string): Promise<EngineInfo>;
   edit(request: EditRequest, signal: AbortSignal): AsyncGenerator<EditEvent, void>;
-  decodeFrame(request: FrameRequest): Promise<Pixels>;
+  decodeFrame(request: FrameRequest): Promise<DecodedFrame>;
   look(request: LookRequest, signal: AbortSignal): AsyncGenerator<LookEvent, void>;
   learn(
     request: LearnRequest,
@@ -74,6 +75,8 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
     float32: loader('float32'),
   };
   const loadModelAs = (id: string, precision: Precision): Promise<DiffusionModel> => load[precision](id);
+  /** the recorded steps looked at last: a person goes through one edit at a time */
+  let opened: { readonly id: BlobId; readonly steps: Frames } | null = null;
   const queue = turns();
   const learning = turns();
   return {
@@ -104,9 +107,12 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
       }
     },
     async decodeFrame({ model, frames, frame, of = 'picture' }) {
-      const steps = await openFrames(host, frames);
-      const latent = await (of === 'picture' ? steps.latent(frame) : steps.direction(frame));
-      return fromTensor(await (await load.best(model)).decode(latent));
+      if (opened?.id !== frames) opened = { id: frames, steps: await openFrames(host, frames) };
+      const { steps } = opened;
+      const gain = of === 'direction' ? await steps.directionGain() : 1;
+      const latent =
+        of === 'direction' ? scale(gain, await steps.direction(frame)) : await steps.latent(frame);
+      return { pixels: fromTensor(await (await load.best(model)).decode(latent)), gain };
     },
     async dispose() {
       for (const model of await Promise.allSettled(loaded)) {

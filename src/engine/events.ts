@@ -32,13 +32,6 @@ export type JobEvent<Result> =
       readonly quality: 'linear' | 'decoded';
       readonly pixels: Pixels;
     }
-  /** the same for the direction of a step, of which zero is the decoder's neutral; where directions are recorded */
-  | {
-      readonly kind: 'direction';
-      readonly index: number;
-      readonly quality: 'linear' | 'decoded';
-      readonly pixels: Pixels;
-    }
   /** something the person should know that is not an error, e.g. a retry in full precision */
   | { readonly kind: 'notice'; readonly code: 'FP32_RETRY' | 'BACKEND_FALLBACK'; readonly message: string }
   | { readonly kind: 'result'; readonly value: Result };
@@ -65,7 +58,7 @@ export interface EditRequest {
 export interface RecordOptions {
   /** latents: to look at with `decodeFrame`, to branch from with `recipe.from` */
   readonly frames?: boolean;
-  /** directions: to look at with `decodeFrame`, and announced as they come */
+  /** directions, what steps subtract: to look at with `decodeFrame`; zero, no change, is the decoder's neutral brown */
   readonly directions?: boolean;
 }
 
@@ -74,6 +67,12 @@ export interface FrameRequest extends FrameRef {
   readonly model: string;
   /** default 'picture' */
   readonly of?: 'picture' | 'direction';
+}
+
+export interface DecodedFrame {
+  readonly pixels: Pixels;
+  /** what a direction was multiplied by to be seen, ≥ 1 and the same for all of an edit; 1 for pictures */
+  readonly gain: number;
 }
 
 export interface EditResult {

@@ -1,6 +1,6 @@
 /** The steps of an edit in storage: each can be looked at again, and edits can start from it. */
 import type { BlobId, FrameRef, Recipe } from '../document/document';
-import type { EditStep } from '../editing/edit-step';
+import { type EditStep, rms } from '../editing/edit-step';
 import type { EditStart } from '../editing/score-edit';
 import { openSafetensors, type StoredTensor, storedTensor, writeSafetensors } from '../formats/safetensors';
 import { bytesSource } from '../util/byte-source';
@@ -11,6 +11,9 @@ import type { EngineHost } from './host';
 
 /** What a step leaves: a tensor each, `<what>.<step>`, float32 so that a branch goes on bit for bit. */
 const name = (what: 'latent' | 'direction' | 'maps' | 'looks', frame: number): string => `${what}.${frame}`;
+
+/** Decoded, a direction of this root mean square is clearly seen and still has colours left for stronger ones. */
+const VISIBLE_RMS = 0.15;
 
 /** What the latents belong to; a branch must agree. */
 const belongings = ({ model, photo, square }: Recipe): string =>
@@ -64,6 +67,8 @@ export interface Frames {
   /** @throws AppError BAD_REQUEST when it was not recorded */
   latent(frame: number): Promise<NdArray>;
   direction(frame: number): Promise<NdArray>;
+  /** What a direction is multiplied by to be seen: one factor for all of an edit, so that strong steps look strong. */
+  directionGain(): Promise<number>;
   /** Where an edit with this recipe goes on from. @throws AppError BAD_REQUEST when it is of another photo or model */
   start(frame: number, recipe: Recipe): Promise<EditStart>;
 }
@@ -81,6 +86,13 @@ export async function openFrames(host: EngineHost, id: BlobId): Promise<Frames> 
     read: (tensor) => file.read(tensor),
     latent: (frame) => array('latent', frame),
     direction: (frame) => array('direction', frame),
+    async directionGain() {
+      const names = [...tensors.keys()].filter((tensor) => tensor.startsWith('direction'));
+      const sizes: number[] = [];
+      for (const tensor of names) sizes.push(rms(await file.readFloat32(tensor)));
+      const median = sizes.sort((a, b) => a - b)[sizes.length >> 1] || VISIBLE_RMS;
+      return Math.max(1, VISIBLE_RMS / median);
+    },
     async start(frame, recipe) {
       if (file.metadata.edit !== belongings(recipe)) {
         throw new AppError(

@@ -6,8 +6,12 @@ import { AppError } from '../../src/util/errors';
 export const USAGE = `usage: npm run edit -- --source FILE --source-prompt P --target-prompt P --out DIR
          [--edit sds|dds|dds-s|dds-sm] [--subject WORDS] [--mask FILE] [--square X,Y,SIZE] [--steps N] [--guidance W]
          [--seed N] [--option NAME=VALUE]... [--model DIR] [--backend node|wasm|webgpu]
-         [--concept FILE]
-       npm run edit -- --demo --out DIR`;
+         [--concept FILE] [--attention] [--directions]
+       npm run edit -- --demo --out DIR
+
+--attention   also writes attention/: where every word of both descriptions is attended to, per part of the network and
+              size, and all of it on one sheet.png
+--directions  also writes directions/: what each step took away from the picture, decoded; even brown is no change`;
 
 export interface EditArguments {
   /** null: the demo */
@@ -19,6 +23,8 @@ export interface EditArguments {
   readonly backend: BackendName;
   /** concept file of any layout */
   readonly concept: string | null;
+  readonly attention: boolean;
+  readonly directions: boolean;
   /** what the arguments say about the edit; anything unsaid is as in an empty document */
   readonly edit: Pick<
     Document,
@@ -62,6 +68,8 @@ export function readArguments(argv: readonly string[]): EditArguments {
     model: values.model ?? null,
     backend,
     concept: values.concept ?? null,
+    attention: values.attention ?? false,
+    directions: values.directions ?? false,
     edit: {
       sourcePrompt: demo ? (values['source-prompt'] ?? '') : required('source-prompt'),
       targetPrompt: demo ? (values['target-prompt'] ?? '') : required('target-prompt'),
@@ -101,6 +109,8 @@ function parse(argv: readonly string[]) {
         backend: text,
         concept: text,
         out: text,
+        attention: { type: 'boolean' },
+        directions: { type: 'boolean' },
         demo: { type: 'boolean' },
       },
     });

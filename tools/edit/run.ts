@@ -2,8 +2,8 @@ import { chooseConcept, putConcept, recipeOf } from '../../src/document/actions'
 import { conceptInUse, conceptPrompt } from '../../src/document/concepts';
 import { type Concept, type Document, emptyDocument, type ImageRef } from '../../src/document/document';
 import { defaultSquare } from '../../src/document/square';
-import { createLocalEngine } from '../../src/engine/engine';
-import type { EditEvent, EditResult } from '../../src/engine/events';
+import { createLocalEngine, type LocalEngine } from '../../src/engine/engine';
+import type { EditEvent, EditResult, JobEvent, LookResult } from '../../src/engine/events';
 import type { EngineHost } from '../../src/engine/host';
 import { readConcept } from '../../src/formats/concept';
 import { learnedFrom } from '../../src/formats/concept-learned';
@@ -26,6 +26,10 @@ export interface EditInput {
     Document,
     'sourcePrompt' | 'targetPrompt' | 'subject' | 'method' | 'seed' | 'options' | 'square'
   >;
+  /** also look where the words are attended to */
+  readonly attention?: boolean;
+  /** also decode what each step subtracted */
+  readonly directions?: boolean;
 }
 
 export interface EditOutput {
@@ -33,6 +37,10 @@ export interface EditOutput {
   readonly edited: Pixels;
   readonly reconstruction: Pixels;
   readonly mask: Pixels | null;
+  /** null: not asked for */
+  readonly attention: LookResult | null;
+  /** one per step; zero, no change, is the decoder's neutral brown. Empty: not asked for */
+  readonly directions: readonly Pixels[];
 }
 
 /**
@@ -65,21 +73,40 @@ export async function runEdit(
     const unknown = Object.keys(doc.options).find((name) => !(name in method.defaults));
     if (unknown) throw new AppError('BAD_REQUEST', `${doc.method} has no option "${unknown}"`);
     const recipe = recipeOf(doc, photo, method.defaults, subjectOf(doc));
-    for await (const event of engine.edit({ recipe }, new AbortController().signal)) {
-      watch(event);
-      if (event.kind !== 'result') continue;
-      const result = event.value;
-      return {
-        result,
-        edited: await host.readImage(result.square.id),
-        reconstruction: await host.readImage(result.reconstruction.id),
-        mask: result.mask && (await host.readImage(result.mask.id)),
-      };
-    }
-    throw new Error('the engine ended without a result');
+    const { signal } = new AbortController();
+    const record = { directions: input.directions ?? false };
+    const result = await resultOf(engine.edit({ recipe, record }, signal), watch);
+    return {
+      result,
+      edited: await host.readImage(result.square.id),
+      reconstruction: await host.readImage(result.reconstruction.id),
+      mask: result.mask && (await host.readImage(result.mask.id)),
+      attention: input.attention ? await resultOf(engine.look({ recipe }, signal)) : null,
+      directions: await directionsOf(engine, result),
+    };
   } finally {
     await engine.dispose();
   }
+}
+
+async function resultOf<R>(
+  job: AsyncGenerator<JobEvent<R>, void>,
+  watch: (event: JobEvent<R>) => void = () => {},
+): Promise<R> {
+  for await (const event of job) {
+    watch(event);
+    if (event.kind === 'result') return event.value;
+  }
+  throw new Error('the engine ended without a result');
+}
+
+async function directionsOf(engine: LocalEngine, { recipe, frames, steps }: EditResult): Promise<Pixels[]> {
+  const pictures: Pixels[] = [];
+  for (let frame = 0; frames && frame < steps; frame++) {
+    const decoded = await engine.decodeFrame({ model: recipe.model, frames, frame, of: 'direction' });
+    pictures.push(decoded.pixels);
+  }
+  return pictures;
 }
 
 /** The document with the concept of a file in use. @throws AppError UNSUPPORTED_MODEL when it was made for another base */
