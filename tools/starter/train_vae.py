@@ -99,7 +99,8 @@ def main() -> None:
     if old:
         vae.load_state_dict(old["model"])
         ema.module.load_state_dict(old["ema"])
-        opt.load_state_dict(old["optimizer"])
+        if "optimizer" in old:  # adopted weights come without
+            opt.load_state_dict(old["optimizer"])
         step, clock = old["step"], Clock(args.minutes, old["elapsed"])
     log(f"{len(images)} pictures, from step {step}, {clock.elapsed / 60:.1f} of {args.minutes} min")
     rng = np.random.default_rng([args.seed, step, args.rank])
