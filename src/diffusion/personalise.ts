@@ -17,6 +17,22 @@ export interface Changes {
   readonly textEncoder: WeightMap;
 }
 
+/** One set of changes on top of another: words of both, weights changed by the one below first. */
+export function stacked(below: Changes, above: Changes): Changes {
+  const both = (a: WeightMap, b: WeightMap): WeightMap => {
+    const onTop = [...b].map(([name, change]) => {
+      const first = a.get(name);
+      return [name, first ? (weight: NdArray) => change(first(weight)) : change] as const;
+    });
+    return new Map([...a, ...onTop]);
+  };
+  return {
+    tokens: [...below.tokens, ...above.tokens],
+    unet: both(below.unet, above.unet),
+    textEncoder: both(below.textEncoder, above.textEncoder),
+  };
+}
+
 /** The tokenizer and rows of a base with learned words. */
 export function wordsOf({ tokenizer }: Pick<ModelParts, 'tokenizer'>, tokens: Changes['tokens']): Words {
   if (tokens.length === 0) return { tokenizer };

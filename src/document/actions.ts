@@ -1,6 +1,16 @@
 import { promptDiff } from '../util/prompt-diff';
-import { conceptInUse, refOf } from './concepts';
-import type { Concept, Document, ImageRef, OptionValue, Recipe, Square, Take } from './document';
+import { conceptInUse, fitInUse, refOf } from './concepts';
+import type {
+  BlobId,
+  Concept,
+  Document,
+  FittedConcept,
+  ImageRef,
+  OptionValue,
+  Recipe,
+  Square,
+  Take,
+} from './document';
 import { clampSquare, defaultSquare } from './square';
 
 /** The next edit starts from the photo, not from a step of an earlier edit. */
@@ -87,10 +97,21 @@ export const putConcept = (doc: Document, concept: Concept): Document => {
   return { ...doc, concepts };
 };
 
-export const removeConcept = (doc: Document, id: string): Document => ({
+/** What was fitted to it goes with it. */
+export const removeConcept = (doc: Document, id: string): Document => {
+  const concepts = doc.concepts.filter((concept) => concept.id !== id);
+  const fits = doc.fits.filter((fit) => concepts.some(({ learned }) => learned?.id === fit.concept));
+  return chooseFit({ ...doc, concepts, concept: doc.concept === id ? null : doc.concept, fits }, doc.fit);
+};
+
+/** A new fit is what edits use from now on. */
+export const addFit = (doc: Document, fit: FittedConcept): Document =>
+  chooseFit({ ...doc, fits: [...doc.fits.filter(({ id }) => id !== fit.id), fit] }, fit.id);
+
+/** null, or an id that is gone: edits use the concept as it was learned. */
+export const chooseFit = (doc: Document, id: BlobId | null): Document => ({
   ...doc,
-  concepts: doc.concepts.filter((concept) => concept.id !== id),
-  concept: doc.concept === id ? null : doc.concept,
+  fit: doc.fits.some((fit) => fit.id === id) ? id : null,
 });
 
 /** null, or an id that is gone: edits use words alone. */
@@ -107,6 +128,7 @@ export function recipeOf(
   subject: string | null,
 ): Recipe {
   const learned = conceptInUse(doc)?.learned;
+  const fit = fitInUse(doc);
   const options = Object.fromEntries(
     Object.entries(defaults).map(([name, value]) => [name, doc.options[name] ?? value]),
   );
@@ -124,13 +146,14 @@ export function recipeOf(
     square: doc.square ?? defaultSquare(photo),
     mask: doc.mask?.id ?? null,
     concept: learned ? refOf(learned) : null,
+    ...(fit && { fit: { id: fit.id, key: fit.key } }),
     ...(doc.from && { from: doc.from }),
   };
 }
 
 /**
  * Take over a recipe's settings: prompts, subject, method, options and seed; the square too, scaled when the photo at
- * hand is a different size; the concept where the document has it.
+ * hand is a different size; the concept and its fit where the document has them.
  *
  * @param mask the recipe's painted mask where it is still stored
  */
@@ -152,6 +175,7 @@ export function applyRecipe(doc: Document, recipe: Recipe, mask: ImageRef | null
     options,
     model,
     concept,
+    fit: doc.fits.find(({ id }) => id === recipe.fit?.id)?.id ?? null,
   };
   if (!doc.photo) return next;
   const scale = doc.photo.width / recipe.photo.width;

@@ -1,4 +1,12 @@
-import type { Concept, ConceptCheckpoint, ConceptPicture, ConceptRef, LearnedConcept } from './document';
+import type {
+  Concept,
+  ConceptCheckpoint,
+  ConceptPicture,
+  ConceptRef,
+  FitRef,
+  FittedConcept,
+  LearnedConcept,
+} from './document';
 import { blobId, image, integer, list, maxSide, options, record, square, text } from './fields';
 
 const maxSteps = 10_000_000;
@@ -15,9 +23,33 @@ export function restoreConceptRef(value: unknown): ConceptRef {
   };
 }
 
+/** A fit as a recipe names it, checked field by field. @throws AppError BAD_FILE */
+export function restoreFitRef(value: unknown): FitRef {
+  const it = record(value, 'the fit');
+  return { id: blobId(it.id, 'the fit'), key: blobId(it.key, 'what decided the fit') };
+}
+
+/** A fit of a stored document, checked field by field. @throws AppError BAD_FILE */
+export function restoreFit(value: unknown): FittedConcept {
+  const it = record(value, 'a fit');
+  return {
+    ...restoreFitRef(it),
+    concept: blobId(it.concept, 'the concept of a fit'),
+    photo: blobId(it.photo, 'the photo of a fit'),
+    square: square(it.square, anySize, 'the square of a fit'),
+    sourcePrompt: text(it.sourcePrompt, 'what the photo of a fit shows'),
+    targetPrompt: text(it.targetPrompt, 'the target prompt of a fit'),
+    options: options(it.options),
+    seed: integer(it.seed, 0, Number.MAX_SAFE_INTEGER, 'the seed of a fit'),
+    steps: integer(it.steps, 0, maxSteps, 'the steps of a fit'),
+    samples: list(it.samples, (sample) => image(sample, 'a sample of a fit'), 'the samples of a fit'),
+  };
+}
+
+const anySize = { width: maxSide, height: maxSide };
+
 function restoreSquareOf(value: unknown): LearnedConcept['pictures'][number] {
   const it = record(value, 'a picture learned from');
-  const anySize = { width: maxSide, height: maxSide };
   return { id: blobId(it.id, 'a picture'), square: square(it.square, anySize, 'the square of a picture') };
 }
 

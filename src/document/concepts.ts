@@ -1,6 +1,7 @@
 /** Concepts of a document: how they are named, asked for in prompts and learned. */
+import { AppError } from '../util/errors';
 import { promptDiff } from '../util/prompt-diff';
-import type { Concept, ConceptRef, Document, LearnedConcept } from './document';
+import type { Concept, ConceptRef, Document, FittedConcept, LearnedConcept } from './document';
 
 /** A word that hardly occurs in text, for methods that learn no word of their own. METHOD.md 7.6 */
 const rareWord = 'sks';
@@ -33,6 +34,16 @@ export function plannedSteps(steps: number, pictures: number): { steps: number; 
 export const conceptInUse = (doc: Document): Concept | null =>
   doc.concepts.find(({ id }) => id === doc.concept) ?? null;
 
+/** The chosen fit, where it belongs to the concept, photo and square at hand. */
+export function fitInUse(doc: Document): FittedConcept | null {
+  const fit = doc.fits.find(({ id }) => id === doc.fit);
+  const { photo, square } = doc;
+  if (!fit || !photo || !square || fit.concept !== conceptInUse(doc)?.learned?.id) return null;
+  const { x, y, size } = fit.square;
+  const here = fit.photo === photo.id && x === square.x && y === square.y && size === square.size;
+  return here ? fit : null;
+}
+
 /** What a recipe says of a learned concept. */
 export const refOf = ({ id, name, token, classWord, subject }: LearnedConcept): ConceptRef => ({
   id,
@@ -61,6 +72,20 @@ export function conceptPrompt(
     return targetPrompt.slice(0, place.index) + concept.subject + targetPrompt.slice(end);
   }
   return null;
+}
+
+/** The same where the concept must have its place. @throws AppError BAD_REQUEST */
+export function promptWith(
+  concept: ConceptRef,
+  prompts: Pick<Document, 'sourcePrompt' | 'targetPrompt' | 'subject'>,
+): string {
+  const prompt = conceptPrompt(prompts, concept);
+  if (prompt !== null) return prompt;
+  const { name, classWord } = concept;
+  throw new AppError(
+    'BAD_REQUEST',
+    `"${prompts.targetPrompt}" has no place for ${name}: name it, or say "${classWord}"`,
+  );
 }
 
 /** Whole words, in any case. */

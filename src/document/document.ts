@@ -66,6 +66,32 @@ export interface ConceptCheckpoint {
   readonly learned: LearnedConcept;
 }
 
+/** A concept fitted to one photo, as recipes name it. */
+export interface FitRef {
+  /** content id of the fit's file */
+  readonly id: BlobId;
+  /** SHA-256 (hex) of everything that decided it: equal keys are equal fits */
+  readonly key: string;
+}
+
+/** A concept fitted to one frame of one photo. It never takes the concept's place. */
+export interface FittedConcept extends FitRef {
+  /** content id of the concept's file */
+  readonly concept: BlobId;
+  readonly photo: BlobId;
+  readonly square: Square;
+  readonly sourcePrompt: string;
+  /** as the personalised model reads it */
+  readonly targetPrompt: string;
+  /** complete */
+  readonly options: Readonly<Record<string, OptionValue>>;
+  readonly seed: number;
+  /** steps done; fewer than `options.steps` when finished early */
+  readonly steps: number;
+  /** the concept in the photo's layout, as the fit learned from it */
+  readonly samples: readonly ImageRef[];
+}
+
 /** "My cat Miso": pictures, how to learn from them, and what was learned. */
 export interface Concept {
   readonly id: string;
@@ -118,6 +144,8 @@ export interface Recipe {
   readonly mask: BlobId | null;
   /** what takes the subject's place (the target branch sees it, the source branch the plain model); null: words alone */
   readonly concept: ConceptRef | null;
+  /** the concept as it was fitted to this square; absent: as it was learned */
+  readonly fit?: FitRef;
   /** the step of another edit of this square that it goes on from; absent: it starts from the photo */
   readonly from?: FrameRef;
 }
@@ -159,6 +187,10 @@ export interface Document {
   readonly concepts: readonly Concept[];
   /** id of the concept that edits use; null: none */
   readonly concept: string | null;
+  /** newest last */
+  readonly fits: readonly FittedConcept[];
+  /** id of the fit that edits use where it belongs to their concept and square; null: the concept as it was learned */
+  readonly fit: BlobId | null;
   readonly takes: readonly Take[];
   /** id of the take on the canvas */
   readonly shown: string | null;
@@ -178,6 +210,8 @@ export const emptyDocument: Document = {
   model: 'starter',
   concepts: [],
   concept: null,
+  fits: [],
+  fit: null,
   takes: [],
   shown: null,
 };

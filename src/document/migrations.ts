@@ -1,4 +1,4 @@
-import { restoreConcept, restoreConceptRef } from './concept-migrations';
+import { restoreConcept, restoreConceptRef, restoreFit, restoreFitRef } from './concept-migrations';
 import { type Document, emptyDocument, type FrameRef, type Recipe, type Take } from './document';
 import {
   blobId,
@@ -48,6 +48,7 @@ export function restoreRecipe(value: unknown): Recipe {
     square: square(it.square, photo, 'the square'),
     mask: it.mask == null ? null : blobId(it.mask, 'the mask'),
     concept: it.concept == null ? null : restoreConceptRef(it.concept),
+    ...(it.fit != null && { fit: restoreFitRef(it.fit) }),
     ...(it.from != null && { from: frameRef(it.from) }),
   };
 }
@@ -89,6 +90,8 @@ export function restore(value: unknown): Document {
   const takes = list(it.takes, take, 'the takes');
   const concepts = list(it.concepts, restoreConcept, 'the concepts');
   const concept = textOrNull(it.concept, 'the concept in use');
+  const fits = list(it.fits, restoreFit, 'the fits');
+  const fit = textOrNull(it.fit, 'the fit in use');
   const shown = textOrNull(it.shown, 'the shown take');
   return {
     version: 1,
@@ -104,6 +107,8 @@ export function restore(value: unknown): Document {
     model: text(it.model ?? emptyDocument.model, 'the model'),
     concepts,
     concept: concepts.some(({ id }) => id === concept) ? concept : null,
+    fits,
+    fit: fits.some(({ id }) => id === fit) ? fit : null,
     ...(it.from != null && { from: frameRef(it.from) }),
     takes,
     shown: takes.some(({ id }) => id === shown) ? shown : null,

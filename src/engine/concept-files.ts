@@ -120,6 +120,20 @@ const readStored = async (
 };
 
 /**
+ * A stored concept as training takes it.
+ *
+ * @param onTop  see `fromFileConcept`
+ * @throws AppError BAD_REQUEST when it cannot train; UNSUPPORTED_MODEL; BAD_FILE
+ */
+export const openTrainable = async (
+  host: Pick<EngineHost, 'readBytes'>,
+  learned: LearnedConcept,
+  base: ConceptBase,
+  parts: Networks,
+  onTop: boolean,
+): Promise<Concept> => fromFileConcept(await readStored(host, learned, base), learned, parts, onTop);
+
+/**
  * A stored concept as its base takes it.
  *
  * @throws AppError UNSUPPORTED_MODEL when it was made for another base; BAD_FILE when it is not stored or damaged
@@ -128,15 +142,26 @@ export async function openConcept(
   host: Pick<EngineHost, 'readBytes'>,
   ref: ConceptRef,
   base: ConceptBase,
-  { unet, textEncoder }: Networks,
+  parts: Networks,
 ): Promise<Changes> {
-  const concept = await readStored(host, ref, base);
-  return {
-    tokens: concept.tokens,
-    unet: checked(weightMap(concept.unet), unet.weights, ref.name),
-    textEncoder: checked(weightMap(concept.textEncoder), textEncoder.weights, ref.name),
-  };
+  return changesIn(await readStored(host, ref, base), ref.name, parts);
 }
+
+/**
+ * What a file changes in a base.
+ *
+ * @param name  of the concept, for messages
+ * @throws AppError UNSUPPORTED_MODEL when it was made for another base
+ */
+export const changesIn = (
+  { tokens, unet, textEncoder }: FileConcept,
+  name: string,
+  parts: Networks,
+): Changes => ({
+  tokens,
+  unet: checked(weightMap(unet), parts.unet.weights, name),
+  textEncoder: checked(weightMap(textEncoder), parts.textEncoder.weights, name),
+});
 
 /** A file may change a weight more than once. */
 function weightMap(changes: readonly WeightChange[]): WeightMap {

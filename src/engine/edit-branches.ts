@@ -1,11 +1,12 @@
 import type { DiffusionModel, PersonalModel } from '../diffusion/model';
-import { conceptPrompt } from '../document/concepts';
+import { promptWith } from '../document/concepts';
 import type { Recipe } from '../document/document';
 import type { EditMethod } from '../editing/methods';
 import { readConceptBase } from '../formats/model-folder';
 import { AppError } from '../util/errors';
 import { openConcept } from './concept-files';
 import type { EditSubject } from './edit-steps';
+import { openFit } from './fit-files';
 import type { EngineHost } from './host';
 
 /** The model that carries the concept, and the prompts as the model of each branch reads them. */
@@ -30,21 +31,22 @@ export async function targetBranch(
   recipe: Recipe,
 ): Promise<Reading> {
   const { concept, targetPrompt } = recipe;
-  if (!concept) return { text: targetPrompt, reads: model };
-  const text = conceptPrompt(recipe, concept);
-  if (text === null) {
-    throw new AppError(
-      'BAD_REQUEST',
-      `"${targetPrompt}" has no place for ${concept.name}: name it, or say "${concept.classWord}"`,
-    );
+  if (!concept) {
+    if (recipe.fit) throw new AppError('BAD_REQUEST', 'a fit needs the concept that it belongs to');
+    return { text: targetPrompt, reads: model };
   }
+  const text = promptWith(concept, recipe);
   const base = await readConceptBase(await host.openModel(recipe.model));
-  return { text, reads: await model.personalise(await openConcept(host, concept, base, model.parts)) };
+  const changes = recipe.fit
+    ? await openFit(host, recipe.fit, concept, base, model.parts)
+    : await openConcept(host, concept, base, model.parts);
+  return { text, reads: await model.personalise(changes) };
 }
 
 /**
- * The branches of an edit: with a concept the target branch is the personalised model on the prompt with the concept's
- * words in it, and the source branch what the method refers to. Without one both are the model itself.
+ * The branches of an edit: with a concept, fitted or as it was learned, the target branch is the personalised model on
+ * the prompt with the concept's words in it, and the source branch what the method refers to. Without one both are the
+ * model itself.
  *
  * @throws AppError as `targetBranch`
  */

@@ -6,6 +6,7 @@ import { readConceptBase } from '../formats/model-folder';
 import { fromTensor } from '../formats/tensor';
 import { learnFields, presetsOf } from '../personalization/method';
 import { personalizationMethods } from '../personalization/methods';
+import { type SteerOverrides, steerDefaults, steerFields } from '../steering/options';
 import { memoizePromise, mutex } from '../util/async';
 import { scale } from '../util/nd-array';
 import { type StartedJob, startJob } from '../util/rpc';
@@ -15,6 +16,10 @@ import type {
   EditEvent,
   EditRequest,
   EngineInfo,
+  FitEvent,
+  FitInfo,
+  FitPort,
+  FitRequest,
   FrameRequest,
   JobEvent,
   LearnEvent,
@@ -24,13 +29,15 @@ import type {
   LookEvent,
   LookRequest,
   MethodInfo,
+  TrainingPort,
 } from './events';
+import { fitJob, type KnownFits } from './fit-job';
 import { type Frames, openFrames } from './frames';
 import type { EngineHost } from './host';
-import { LearnControls } from './learn-controls';
 import { learnJob } from './learn-job';
 import { type LearningOverrides, loadModel, type Precision, readModelInfo } from './load-model';
 import { lookJob } from './look-job';
+import { RunControls } from './run-controls';
 
 /** The API of the engine worker: one request in, one stream of events out. */
 export interface Engine {
@@ -43,6 +50,8 @@ export interface Engine {
   look(request: LookRequest): StartedJob<LookEvent>;
   /** Edits asked for while it runs take their turn between two steps. */
   learn(request: LearnRequest): LearnPort & StartedJob<LearnEvent>;
+  /** The same for fitting a concept to a photo. */
+  fit(request: FitRequest): FitPort & StartedJob<FitEvent>;
 }
 
 /** The engine without the thread boundary: jobs are plain generators. For Node and tests. */
@@ -51,11 +60,8 @@ export interface LocalEngine {
   edit(request: EditRequest, signal: AbortSignal): AsyncGenerator<EditEvent, void>;
   decodeFrame(request: FrameRequest): Promise<DecodedFrame>;
   look(request: LookRequest, signal: AbortSignal): AsyncGenerator<LookEvent, void>;
-  learn(
-    request: LearnRequest,
-    signal: AbortSignal,
-    controls?: LearnControls,
-  ): AsyncGenerator<LearnEvent, void>;
+  learn(request: LearnRequest, signal: AbortSignal, controls?: RunControls): AsyncGenerator<LearnEvent, void>;
+  fit(request: FitRequest, signal: AbortSignal, controls?: RunControls): AsyncGenerator<FitEvent, void>;
   dispose(): Promise<void>;
 }
 
@@ -79,6 +85,22 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
   let opened: { readonly id: BlobId; readonly steps: Frames } | null = null;
   const queue = turns();
   const learning = turns();
+  const fits: KnownFits = new Map();
+  const baseOf = async (id: string) => {
+    const tree = await host.openModel(id);
+    const [base, { model, steering }] = await Promise.all([readConceptBase(tree), readModelInfo(tree)]);
+    return { ...base, license: model.license, steering };
+  };
+  /** One training job at a time, a turn for each of its events. */
+  async function* training<E>(job: () => Promise<AsyncGenerator<E, void>>): AsyncGenerator<E | Queued, void> {
+    yield { kind: 'queued' };
+    const release = await learning();
+    try {
+      yield* inTurns(queue, await job());
+    } finally {
+      release();
+    }
+  }
   return {
     async info(model = 'starter') {
       const [{ capabilities }, info] = await Promise.all([
@@ -89,23 +111,22 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
         capabilities,
         methods: methodsFor(info.editing),
         learnMethods: learnMethodsFor(info.learning),
+        fitOptions: fitOptionsFor(info.steering),
         models: [info.model],
       };
     },
     edit: (request, signal) => inOneTurn(queue, signal, editJob(host, loadModelAs, request, signal)),
     look: (request, signal) => inOneTurn(queue, signal, lookJob(host, loadModelAs, request, signal)),
-    async *learn(request, signal, controls = new LearnControls()) {
-      yield { kind: 'queued' };
-      const release = await learning();
-      try {
-        const tree = await host.openModel(request.model);
-        const [base, { model }] = await Promise.all([readConceptBase(tree), readModelInfo(tree)]);
-        const from = { ...base, license: model.license };
-        yield* inTurns(queue, learnJob(host, loadModelAs, from, request, controls, signal));
-      } finally {
-        release();
-      }
-    },
+    learn: (request, signal, controls = new RunControls()) =>
+      training(async () => {
+        const base = await baseOf(request.model);
+        return learnJob(host, loadModelAs, base, request, controls, signal);
+      }),
+    fit: (request, signal, controls = new RunControls()) =>
+      training(async () => {
+        const base = await baseOf(request.model);
+        return fitJob(host, loadModelAs, base, request, fits, controls, signal);
+      }),
     async decodeFrame({ model, frames, frame, of = 'picture' }) {
       if (opened?.id !== frames) opened = { id: frames, steps: await openFrames(host, frames) };
       const { steps } = opened;
@@ -130,20 +151,32 @@ export function createEngine(host: EngineHost): Engine {
     decodeFrame: (request) => engine.decodeFrame(request),
     edit: (request) => startJob<EditEvent>((signal) => engine.edit(request, signal), pixelsOf),
     look: (request) => startJob<LookEvent>((signal) => engine.look(request, signal)),
-    learn(request) {
-      const controls = new LearnControls();
-      const job = startJob<LearnEvent>((signal) => engine.learn(request, signal, controls), pixelsOf);
-      return Object.assign(job, {
-        finish: async () => controls.finish(),
-        save: async () => controls.save(),
-        keep: async (state: BlobId) => controls.keep(state),
-      });
-    },
+    learn: (request) => training((signal, controls) => engine.learn(request, signal, controls)),
+    fit: (request) => training((signal, controls) => engine.fit(request, signal, controls)),
   };
 }
 
-const pixelsOf = (event: LearnEvent | EditEvent): Transferable[] =>
-  'pixels' in event ? [event.pixels.data.buffer as ArrayBuffer] : [];
+/** A training job behind its port. */
+function training<E extends LearnEvent | FitEvent>(
+  job: (signal: AbortSignal, controls: RunControls) => AsyncGenerator<E, void>,
+): TrainingPort<E> & StartedJob<E> {
+  const controls = new RunControls();
+  return Object.assign(
+    startJob<E>((signal) => job(signal, controls), pixelsOf),
+    {
+      finish: async () => controls.finish(),
+      save: async () => controls.save(),
+      keep: async (state: BlobId) => controls.keep(state),
+    },
+  );
+}
+
+type Queued = Extract<JobEvent<never>, { kind: 'queued' }>;
+
+function pixelsOf(event: LearnEvent | EditEvent | FitEvent): Transferable[] {
+  const pictures = 'pixels' in event ? [event.pixels] : 'pictures' in event ? event.pictures : [];
+  return pictures.map(({ data }) => data.buffer as ArrayBuffer);
+}
 
 /** The table of methods as plain data, its defaults overridden by what suits the model. */
 function methodsFor(overrides: Readonly<Record<string, number>>): readonly MethodInfo[] {
@@ -170,7 +203,7 @@ async function* inOneTurn<E>(
   queue: () => Promise<() => void>,
   signal: AbortSignal,
   job: AsyncGenerator<E, void>,
-): AsyncGenerator<E | Extract<JobEvent<never>, { kind: 'queued' }>, void> {
+): AsyncGenerator<E | Queued, void> {
   yield { kind: 'queued' };
   const release = await queue();
   try {
@@ -180,6 +213,14 @@ async function* inOneTurn<E>(
     release();
   }
 }
+
+/** The same for fitting: methods that are in no table, those of imported files, have the common defaults. */
+const fitOptionsFor = (overrides: SteerOverrides): FitInfo => ({
+  fields: steerFields,
+  defaults: Object.fromEntries(
+    ['', ...Object.keys(personalizationMethods)].map((name) => [name, steerDefaults(name, overrides)]),
+  ),
+});
 
 /** A job that takes a turn for each of its events: between two of them others run, and while nobody asks it holds nothing up. */
 async function* inTurns<E>(

@@ -1,6 +1,7 @@
 import type {
   BlobId,
   ConceptCheckpoint,
+  FittedConcept,
   FrameRef,
   ImageRef,
   LearnedConcept,
@@ -46,7 +47,9 @@ export type StageName =
   | 'decode'
   | 'prior'
   | 'learn'
-  | 'look';
+  | 'look'
+  | 'guide'
+  | 'fit';
 
 /** What Run asks for. The photo (and mask) must already be in storage under the ids in the recipe. */
 export interface EditRequest {
@@ -157,10 +160,10 @@ export type LearnEvent =
     };
 
 /**
- * A learning job. Pausing is not asking for the next event. Edits asked for meanwhile run between two steps, so a paused
- * job never holds them up. Cancelling ends it within one step, after a last checkpoint.
+ * A job that trains. Pausing is not asking for the next event. Edits asked for meanwhile run between two steps, so a
+ * paused job never holds them up. Cancelling ends it within one step, after a last checkpoint.
  */
-export interface LearnPort extends JobPort<LearnEvent> {
+export interface TrainingPort<E> extends JobPort<E> {
   /** End after the step in progress as if it were the last: a result follows. */
   finish(): Promise<void>;
   /** Write a checkpoint after the step in progress, e.g. before a pause or to try what was learned so far. */
@@ -168,6 +171,63 @@ export interface LearnPort extends JobPort<LearnEvent> {
   /** Never drop this checkpoint, by `state`. */
   keep(state: BlobId): Promise<void>;
 }
+
+export type LearnPort = TrainingPort<LearnEvent>;
+export type FitPort = TrainingPort<FitEvent>;
+
+/** What Fit asks for: a concept and a frame of a photo. The concept stays as it is. */
+export interface FitRequest {
+  /** model id */
+  readonly model: string;
+  readonly concept: LearnedConcept;
+  readonly photo: { readonly id: BlobId; readonly square: Square };
+  readonly sourcePrompt: string;
+  readonly targetPrompt: string;
+  /** as in a recipe: words of the source prompt, in whose place the concept may stand */
+  readonly subject: string | null;
+  /** what differs from `fitOptions` of the engine's info for the concept's method */
+  readonly options: Readonly<Record<string, OptionValue>>;
+  readonly seed: number;
+  /** `state` of a checkpoint of the same request; null: from the start */
+  readonly resume: BlobId | null;
+  /** fits that are stored: the one that this request would make is given back instead of made again */
+  readonly known?: readonly FittedConcept[];
+}
+
+export interface FitResult {
+  readonly fit: FittedConcept;
+  /** it was there already: nothing was trained */
+  readonly cached: boolean;
+  /** of the last quarter of the steps, see `FitEvent`; empty when cached */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** ms per stage, per-step median, share of the time that went into previews and checkpoints */
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+/**
+ * Fitting's own events. A 'preview' is the photo as the model sees it. Metrics of a 'step', as far as they are part of
+ * the fit: delta2 (mean Δ², which should fall), gap (to the plain model on the photo), modeShift (loss on the guided
+ * samples); gradNorm; applied (0: the step overflowed and was skipped).
+ */
+export type FitEvent =
+  | JobEvent<FitResult>
+  /** the guided samples after a sampling step, in order; decoded and stored after the last */
+  | {
+      readonly kind: 'guided';
+      readonly index: number;
+      readonly total: number;
+      readonly quality: 'linear' | 'decoded';
+      readonly pictures: readonly Pixels[];
+      /** how far their layout is from the photo's; null where nothing holds them to it */
+      readonly loss: number | null;
+    }
+  /** stored, with the guided samples; those in `dropped` were deleted: the latest three and the kept ones stay */
+  | {
+      readonly kind: 'checkpoint';
+      readonly step: number;
+      readonly state: BlobId;
+      readonly dropped: readonly BlobId[];
+    };
 
 /** A field of a method's options, so that one form and one command-line parser serve every method. */
 export interface OptionField {
@@ -193,6 +253,13 @@ export interface LearnMethodInfo extends MethodInfo {
   readonly presets: Readonly<Record<PresetName, Readonly<Record<string, number>>>>;
 }
 
+/** Options of fitting a concept: one form for all methods of learning. */
+export interface FitInfo {
+  readonly fields: Readonly<Record<string, OptionField>>;
+  /** complete options by learning method; for any other method those of '' */
+  readonly defaults: Readonly<Record<string, Readonly<Record<string, number | string>>>>;
+}
+
 export interface ModelInfo {
   /** 'starter' or an imported model's id */
   readonly id: string;
@@ -207,5 +274,6 @@ export interface EngineInfo {
   readonly capabilities: Capabilities;
   readonly methods: readonly MethodInfo[];
   readonly learnMethods: readonly LearnMethodInfo[];
+  readonly fitOptions: FitInfo;
   readonly models: readonly ModelInfo[];
 }

@@ -8,16 +8,13 @@ import { personalizationMethods } from '../personalization/methods';
 import { openBackend } from '../runtime/backend';
 import { loadOrtNode } from '../runtime/ort-node';
 import { memoryBlobs } from '../storage/blobs';
-import { getImage, putImage } from '../storage/images';
 import { memoizePromise } from '../util/async';
 import { bytesSource, type FileTree } from '../util/byte-source';
-import { createTorchRng } from '../util/random';
 import { decodeCheckpoint } from './checkpoint-file';
 import { createLocalEngine } from './engine';
 import type { LearnEvent, LearnRequest, LearnResult } from './events';
-import type { EngineHost } from './host';
-import { LearnControls } from './learn-controls';
-import { tinyTree } from './tiny-tree';
+import { RunControls } from './run-controls';
+import { tinyHost, tinyPicture, tinyTree } from './tiny-tree';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
 const tiny = await tinyTree(backend, {
@@ -41,29 +38,12 @@ const watched: FileTree = {
   },
 };
 const blobs = memoryBlobs();
-const host: EngineHost = {
-  startBackend: async () => ({ backend, capabilities: {} as never }),
-  openModel: async () => watched,
-  readImage: (id) => getImage(blobs, id),
-  writeImage: (pixels, name) => putImage(blobs, pixels, name),
-  readBytes: (id) => blobs.get(id),
-  writeBytes: (bytes) => blobs.put(bytes),
-  deleteBytes: (id) => blobs.delete(id),
-};
+const host = tinyHost(backend, watched, blobs);
 const engine = createLocalEngine(host);
 afterAll(() => engine.dispose());
 
-const picture = (seed: number) => {
-  const data = new Uint8ClampedArray(
-    createTorchRng(seed)
-      .rand(24 * 20 * 4)
-      .map((v) => 255 * v),
-  );
-  for (let i = 3; i < data.length; i += 4) data[i] = 255;
-  return host.writeImage({ data, width: 24, height: 20 }, `picture ${seed}`);
-};
-const photo = await picture(3);
-const pictures = [await picture(1), await picture(2)].map(({ id }) => ({
+const photo = await tinyPicture(host, 3);
+const pictures = [await tinyPicture(host, 1), await tinyPicture(host, 2)].map(({ id }) => ({
   id,
   square: { x: 2, y: 1, size: 18 },
 }));
@@ -91,10 +71,10 @@ const never = new AbortController().signal;
 /** All events; what the job throws, too. */
 async function collect(
   asked: LearnRequest,
-  each: (event: LearnEvent, controls: LearnControls) => unknown = () => {},
+  each: (event: LearnEvent, controls: RunControls) => unknown = () => {},
   signal = never,
 ) {
-  const controls = new LearnControls();
+  const controls = new RunControls();
   const events: LearnEvent[] = [];
   try {
     for await (const event of engine.learn(asked, signal, controls)) {

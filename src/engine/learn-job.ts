@@ -1,5 +1,4 @@
 import type { DiffusionModel } from '../diffusion/model';
-import type { ConceptBase } from '../formats/concept-base';
 import { cropSquare } from '../formats/crop';
 import { resize } from '../formats/resize';
 import { fromTensor, toTensor } from '../formats/tensor';
@@ -10,24 +9,18 @@ import { conceptOf, type LearnRequest as TrainingRequest } from '../personalizat
 import type { Checkpoint } from '../training/loop';
 import { AppError } from '../util/errors';
 import { decodeCheckpoint } from './checkpoint-file';
+import { CheckpointClock } from './checkpoints';
 import { SAMPLE_STEPS, sampleConcept } from './concept-sample';
 import type { LearnEvent, LearnRequest } from './events';
 import type { EngineHost } from './host';
-import type { LearnControls } from './learn-controls';
-import { createLearnStore } from './learn-store';
+import { createLearnStore, type LearnBase } from './learn-store';
 import { inBestPrecision, type LoadModel } from './precision';
 import { PreviewBudget } from './preview-budget';
-
-export interface LearnBase extends ConceptBase {
-  readonly license: string;
-}
+import type { RunControls } from './run-controls';
+import { Timings } from './timings';
 
 /** Share of the steps' time that samples and checkpoints may take; drawing them takes the page a little more. */
 const SHARE = 0.04;
-/** Time between checkpoints, ms, at least; longer where writing one takes long. */
-const CHECKPOINT_EVERY = 15_000;
-/** A checkpoint may take this part of the time since the last. */
-const CHECKPOINT_SHARE = 0.01;
 /** Network steps per picture of the class: more make no better examples of what a class looks like. */
 const PRIOR_STEPS = 20;
 
@@ -43,7 +36,7 @@ export async function* learnJob(
   load: LoadModel,
   base: LearnBase,
   request: LearnRequest,
-  controls: LearnControls,
+  controls: RunControls,
   signal: AbortSignal,
 ): AsyncGenerator<LearnEvent, void> {
   const method = personalizationMethods[request.method];
@@ -59,7 +52,7 @@ async function* run(
   model: DiffusionModel,
   base: LearnBase,
   request: LearnRequest,
-  controls: LearnControls,
+  controls: RunControls,
   signal: AbortSignal,
   loadMs: number,
 ): AsyncGenerator<LearnEvent, void> {
@@ -70,23 +63,10 @@ async function* run(
   for (const { id, square } of request.pictures)
     pictures.push(toTensor(await cropSquare(await host.readImage(id), square, model.size)));
   const training: TrainingRequest = { method, options, pictures, token, classWord, seed };
-  const { predictionType } = model.schedule;
-  const facts = {
-    resolution: model.size,
-    predictionType: predictionType === 'v_prediction' ? predictionType : ('epsilon' as const),
-    license: base.license,
-  };
-  const store = createLearnStore(host, base, request, training, facts, controls);
+  const store = createLearnStore(host, model, base, request, training, controls);
   const resume = request.resume && (await decodeCheckpoint(await host.readBytes(request.resume)));
 
-  const timings: Record<string, number> = { load: loadMs, samples: 0, checkpoints: 0 };
-  const timed = async <T>(name: string, work: () => Promise<T>): Promise<[T, number]> => {
-    const from = performance.now();
-    const value = await work();
-    const ms = performance.now() - from;
-    timings[name] = (timings[name] ?? 0) + ms;
-    return [value, ms];
-  };
+  const timings = new Timings({ load: loadMs, samples: 0, checkpoints: 0 });
   const sample = async (at: Checkpoint): Promise<LearnEvent> => {
     const pixels = await sampleConcept(model, conceptOf(training, at.state), seed, signal);
     const image = await host.writeImage(pixels, `${request.name} after ${at.step} steps`);
@@ -102,13 +82,12 @@ async function* run(
     signal,
     ...(resume && { resume }),
   });
-  const durations: number[] = [];
+  const clock = new CheckpointClock();
   let budget: PreviewBudget | null = null;
-  let [sinceCheckpoint, checkpointMs] = [0, 0];
   let stage = 'encode';
   try {
     for (;;) {
-      const [next, ms] = await timed(stage, () => steps.next());
+      const [next, ms] = await timings.of(stage, () => steps.next());
       if (next.done) {
         yield* finish(next.value);
         return;
@@ -118,8 +97,8 @@ async function* run(
         stage = event.name;
         yield event;
       } else if (event.kind === 'step') {
-        durations.push(ms);
-        sinceCheckpoint += ms;
+        timings.step(ms);
+        clock.step(ms);
         // until the first one is timed: two passes forward of each sampler step, a third of a training step each
         budget ??= new PreviewBudget(SAMPLE_STEPS * ms, SHARE);
         budget.step(ms);
@@ -137,16 +116,15 @@ async function* run(
   /** After a step: checkpoint and sample where they are due, asked for or affordable. */
   async function* look(done: number, take: () => Promise<Checkpoint>): AsyncGenerator<LearnEvent, void> {
     const asked = controls.takeSave();
-    const due = sinceCheckpoint >= Math.max(CHECKPOINT_EVERY, checkpointMs / CHECKPOINT_SHARE);
-    if (asked || signal.aborted || (due && done < options.steps)) {
-      const [kept, ms] = await timed('checkpoints', async () => store.checkpoint(await take()));
-      [sinceCheckpoint, checkpointMs] = [0, ms];
+    if (asked || signal.aborted || (clock.due && done < options.steps)) {
+      const [kept, ms] = await timings.of('checkpoints', async () => store.checkpoint(await take()));
+      clock.written(ms);
       budget?.preview(ms);
       yield { kind: 'checkpoint', ...kept };
       signal.throwIfAborted();
     }
     if (budget?.affordsDecode && done < options.steps) {
-      const [event, ms] = await timed('samples', async () => sample(await take()));
+      const [event, ms] = await timings.of('samples', async () => sample(await take()));
       budget.decoded(ms);
       yield event;
     }
@@ -157,8 +135,7 @@ async function* run(
     if (at.step === 0) throw new DOMException('finished before anything was learned', 'AbortError');
     const learned = await store.learned(at);
     yield await sample(at);
-    timings.stepMedian = durations.toSorted((a, b) => a - b)[durations.length >> 1] ?? 0;
-    timings.overheadShare = budget?.spent ?? 0;
-    yield { kind: 'result', value: { learned, total: options.steps, timings } };
+    const all = { ...timings.all, overheadShare: budget?.spent ?? 0 };
+    yield { kind: 'result', value: { learned, total: options.steps, timings: all } };
   }
 }

@@ -1,4 +1,5 @@
 /** Where a learning job keeps what it has: concept files and checkpoints, each under a name of its own. */
+import type { DiffusionModel } from '../diffusion/model';
 import type { BlobId, ConceptCheckpoint, LearnedConcept } from '../document/document';
 import type { ConceptBase } from '../formats/concept-base';
 import { saveConcept } from '../formats/concept-export';
@@ -8,13 +9,25 @@ import { conceptOf, type LearnRequest as TrainingRequest } from '../personalizat
 import type { Checkpoint } from '../training/loop';
 import { APP_VERSION } from '../util/version';
 import { encodeCheckpoint } from './checkpoint-file';
+import { CheckpointRing } from './checkpoints';
 import { toFileConcept } from './concept-files';
 import type { LearnRequest } from './events';
 import type { EngineHost } from './host';
-import type { LearnControls } from './learn-controls';
+import type { RunControls } from './run-controls';
 
-/** Checkpoints that stay, besides those a person keeps. */
-const RING = 3;
+export interface LearnBase extends ConceptBase {
+  readonly license: string;
+}
+
+/** What files say of the model that something was learned on. */
+export const factsOf = (
+  { size, schedule: { predictionType } }: DiffusionModel,
+  { license }: LearnBase,
+): Pick<ConceptAbout, 'resolution' | 'predictionType' | 'license'> => ({
+  resolution: size,
+  predictionType: predictionType === 'v_prediction' ? predictionType : 'epsilon',
+  license,
+});
 
 export interface LearnStore {
   /** The concept as it is in a state, stored. */
@@ -27,22 +40,22 @@ export interface LearnStore {
 
 export function createLearnStore(
   host: EngineHost,
-  base: ConceptBase,
+  model: DiffusionModel,
+  base: LearnBase,
   request: LearnRequest,
   training: TrainingRequest,
-  facts: Pick<ConceptAbout, 'resolution' | 'predictionType' | 'license'>,
-  controls: LearnControls,
+  controls: RunControls,
 ): LearnStore {
   const run = crypto.randomUUID();
-  const ring: ConceptCheckpoint[] = [];
-  const { name, token, classWord, method, seed, pictures, model } = request;
+  const ring = new CheckpointRing(host, controls);
+  const { name, token, classWord, method, seed, pictures } = request;
   const { options } = training;
 
   const learned = async (at: Checkpoint): Promise<LearnedConcept> => {
     const concept = conceptOf(training, at.state);
     const { subject } = concept;
     const about: ConceptAbout = {
-      ...facts,
+      ...factsOf(model, base),
       title: name,
       method,
       classWord,
@@ -67,7 +80,7 @@ export function createLearnStore(
       steps: at.step,
       pictures,
       seed,
-      model,
+      model: request.model,
       baseHash,
     };
   };
@@ -77,15 +90,7 @@ export function createLearnStore(
     async checkpoint(at) {
       const state = await host.writeBytes(encodeCheckpoint(at, run));
       const checkpoint = { step: at.step, state, learned: await learned(at) };
-      ring.push(checkpoint);
-      const dropped: BlobId[] = [];
-      for (const old of ring.filter((each) => !controls.keeps(each.state)).slice(0, -RING)) {
-        await host.deleteBytes(old.state);
-        await host.deleteBytes(old.learned.id);
-        ring.splice(ring.indexOf(old), 1);
-        dropped.push(old.state);
-      }
-      return { checkpoint, dropped };
+      return { checkpoint, dropped: await ring.add(state, checkpoint.learned.id) };
     },
   };
 }

@@ -37,6 +37,8 @@ export interface ConceptAbout {
   };
   /** SHA-256 of the file that a steered concept came from */
   readonly parent?: string;
+  /** of a steered concept; see `saveFit` */
+  readonly fit?: { readonly key: string; readonly onTop: boolean };
   /** settings of the method, e.g. those of steering */
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
 }
@@ -112,6 +114,8 @@ export function conceptMetadata(
     [`${OWN}base_revision`]: about.baseRevision,
     [`${OWN}base_sha256`]: base.sha256,
     [`${OWN}parent`]: about.parent,
+    [`${OWN}fit_key`]: about.fit?.key,
+    [`${OWN}fit_on_top`]: about.fit && String(about.fit.onTop),
     [`${OWN}steps`]: training?.steps,
     [`${OWN}settings`]: about.settings && JSON.stringify(about.settings),
   };

@@ -109,7 +109,10 @@ async function readBundled(file: TensorFile, base: ConceptBase): Promise<Concept
 
 /** Only the record in the header tells two bases of the same shape apart. */
 function warnings(metadata: Readonly<Record<string, string>>, base: ConceptBase): string[] {
-  const { base: id, base_sha256: hash } = ownMetadata(metadata);
+  const { base: id, base_sha256: hash, fit_on_top: onTop } = ownMetadata(metadata);
+  if (onTop === 'true') {
+    return ['This is an update on top of another concept, fitted to one photo; alone it may show little.'];
+  }
   if (id === undefined || (id === base.id && (!hash || !base.sha256 || hash === base.sha256))) return [];
   if (hash !== undefined && hash === base.sha256) return [];
   return [

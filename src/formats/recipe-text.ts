@@ -26,6 +26,9 @@ export function recipeToParameters({ options, ...recipe }: Recipe): string {
     Model: recipe.model,
     'Source prompt': recipe.sourcePrompt,
     Subject: recipe.subject ?? '',
+    Concept: recipe.concept?.name ?? '',
+    // as model hashes are shown
+    Fit: recipe.fit?.key.slice(0, 10) ?? '',
     Version: recipe.app,
   };
   const line = Object.entries(pairs)

@@ -1,7 +1,6 @@
 /** The training run of a fit: the objective as a compiled step, and what each step is fed. */
-import { createDenoiser } from '../diffusion/denoiser';
-import { guided, noisePredictor } from '../diffusion/guidance';
-import type { ModelParts } from '../diffusion/model';
+import { guided } from '../diffusion/guidance';
+import type { DiffusionModel, ModelParts } from '../diffusion/model';
 import { timestepEmbedding } from '../models/embeddings';
 import { Graph } from '../onnx/graph';
 import type { Concept } from '../personalization/concept';
@@ -41,7 +40,6 @@ export interface FitInputs {
 }
 
 export interface FitTrainerOptions {
-  readonly limits: { readonly total?: number; readonly tensor?: number };
   readonly recompute?: readonly ('block' | 'tile')[];
   readonly attentionTile?: number;
 }
@@ -58,11 +56,12 @@ const EDSD_SEED = 0x5eed;
 
 /** @throws AppError TOO_BIG, UNSUPPORTED_MODEL, OUT_OF_MEMORY */
 export async function fitTrainer(
-  base: ModelParts,
+  model: DiffusionModel,
   personalised: ModelParts,
   { concept, source, contexts, samples, targetPrompt, options, seed }: FitInputs,
-  { limits, recompute, attentionTile }: FitTrainerOptions,
+  { recompute, attentionTile }: FitTrainerOptions,
 ): Promise<FitTrainer> {
+  const { parts: base } = model;
   const { schedule, tokenizer, unet, textEncoder } = base;
   const { config, weights } = unet;
   const { dtype } = weights;
@@ -73,7 +72,6 @@ export async function fitTrainer(
   const names = [...plan.trainables.keys()];
   const [, , height, width] = source.shape as readonly [number, number, number, number];
   const size = { height, width, tokens: tokenizer.modelMaxLength };
-  const denoiser = createDenoiser(config, weights, { ...size, limits });
 
   const g = new Graph();
   const params = trainingParams(g, plan.trainables, dtype);
@@ -96,13 +94,11 @@ export async function fitTrainer(
     optimiser: adamw({ weightDecay: options.weightDecay }),
     metrics,
     ...stepPrecision(dtype),
+    limits: model.limits,
     ...(recompute && { recompute }),
     label: 'fit',
   });
   const conditioning = await plan.conditioning();
-  const network = async (x: NdArray, t: number, context: NdArray): Promise<NdArray> =>
-    (await denoiser.predict(x, t, context)).output;
-  const frozen = noisePredictor(Object.assign(network, { batched: denoiser.maxBatch >= 2 }), schedule);
 
   const rows = rowsOf(options);
   const prompts = [
@@ -125,7 +121,7 @@ export async function fitTrainer(
         const draw = drawEdsd(createStepRng(seed ^ EDSD_SEED, step), schedule, source, options);
         const { sample, t } = draw;
         const [empty, prompt, w] = [contexts.sourceEmpty, contexts.source, options.edsdGuidance];
-        const reference = await guided(frozen, sample, t, empty, prompt, w);
+        const reference = await guided(model.predictNoise, sample, t, empty, prompt, w);
         Object.assign(feeds, edsdFeeds(schedule, draw, reference, edsd, embed));
         noised.push(sample);
         timesteps.push(t);
@@ -144,7 +140,7 @@ export async function fitTrainer(
       };
     },
     async dispose() {
-      for (const part of [trainer, conditioning, denoiser]) await part.dispose();
+      for (const part of [trainer, conditioning]) await part.dispose();
       store.dispose();
     },
   };

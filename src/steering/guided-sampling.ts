@@ -1,8 +1,8 @@
 /** Spatial feature guided sampling: pictures with the concept's look in the photo's layout. */
 import { createDenoiser } from '../diffusion/denoiser';
-import { guided, type Network, noisePredictor, type PredictNoise } from '../diffusion/guidance';
+import { denoiserNoise, guided, type PredictNoise } from '../diffusion/guidance';
 import { invertDdim } from '../diffusion/invert';
-import type { ModelParts } from '../diffusion/model';
+import type { DiffusionModel, ModelParts } from '../diffusion/model';
 import { ddimStep } from '../diffusion/samplers';
 import { levelAt, predictions, type Schedule } from '../diffusion/schedule';
 import { timestepGrid } from '../diffusion/timesteps';
@@ -22,7 +22,8 @@ export interface SamplingInputs {
   /** text states [1,L,D]: the source prompt's of the frozen model, the others of the personalised one */
   readonly contexts: { readonly source: NdArray; readonly target: NdArray; readonly empty: NdArray };
   readonly seed: number;
-  readonly limits: { readonly total?: number; readonly tensor?: number };
+  /** looked at before every network call */
+  readonly signal?: AbortSignal;
 }
 
 export type SamplingStep =
@@ -31,7 +32,7 @@ export type SamplingStep =
       readonly stage: 'guide';
       readonly index: number;
       readonly total: number;
-      /** estimates of the clean samples, for previews */
+      /** estimates of the clean samples, for previews; after the last step the samples */
       readonly samples: readonly NdArray[];
       /** mean L_sp over the samples; null where nothing guides */
       readonly loss: number | null;
@@ -41,35 +42,41 @@ export type SamplingStep =
  * DDIM inversion of the photo with the frozen model and source prompt (no classifier-free guidance), then denoising
  * with the personalised model and target prompt, held to the photo's layout by the gradient of PatchNCE.
  *
- * @param base,personalised  frozen model φ0, and φ with the weights it starts from
+ * @param model,personalised  frozen model φ0, and φ with the weights it starts from
  * @returns  latents [1,C,h,w]
  * @throws AppError NUMERIC, TOO_BIG
  * @see METHOD.md 3.5
  */
 export async function* guidedSamples(
-  base: ModelParts,
+  model: DiffusionModel,
   personalised: ModelParts,
   inputs: SamplingInputs,
   options: SteerOptions,
 ): AsyncGenerator<SamplingStep, readonly NdArray[]> {
-  const { source, contexts, seed, limits } = inputs;
-  const { schedule } = base;
+  const { source, contexts, seed, signal } = inputs;
+  const { schedule, limits, parts: base } = model;
   const [, , height, width] = source.shape as [number, number, number, number];
   const size = { height, width, tokens: base.tokenizer.modelMaxLength, limits };
-  const shared = personalised.unet.weights === base.unet.weights;
   const disposables: { dispose(): Promise<void> }[] = [];
   const track = <T extends { dispose(): Promise<void> }>(part: T): T => {
     disposables.push(part);
     return part;
   };
-  const network = ({ unet }: ModelParts): PredictNoise => {
-    const denoiser = track(createDenoiser(unet.config, unet.weights, size));
-    const run: Network = async (x, t, context) => (await denoiser.predict(x, t, context)).output;
-    return noisePredictor(run, schedule);
-  };
+  const watched = (predict: PredictNoise): PredictNoise =>
+    Object.assign(
+      async (...call: Parameters<PredictNoise>) => {
+        signal?.throwIfAborted();
+        return predict(...call);
+      },
+      { batched: predict.batched ?? false },
+    );
   try {
-    const frozen = network(base);
-    const predict = shared ? frozen : network(personalised);
+    const frozen = watched(model.predictNoise);
+    const { config, weights } = personalised.unet;
+    const predict =
+      weights === base.unet.weights
+        ? frozen
+        : watched(denoiserNoise(track(createDenoiser(config, weights, size)), schedule));
     const timesteps = timestepGrid(schedule, options.ddimSteps);
     // inverted[i] is the photo at the level of the i-th last timestep; before it, the photo itself
     const inverted = [source];
@@ -98,12 +105,14 @@ export async function* guidedSamples(
       const on = guide && features && share >= options.guideFrom && share < options.guideTo;
       const level = inverted.length - 1 - index;
       const shown = inverted[options.features === 'level' ? level : level - 1];
+      signal?.throwIfAborted();
       const layout = on ? await features.features(shown!, t, contexts.source) : null;
       const estimates: NdArray[] = [];
       const losses: number[] = [];
       for (const sample of samples) {
         const { x, rng } = sample;
         let eps: NdArray;
+        signal?.throwIfAborted();
         if (guide && layout) {
           const step = await guidedNoise(predict, { guide, x, t, contexts, layout, rng }, schedule, options);
           eps = step.eps;
@@ -116,7 +125,9 @@ export async function* guidedSamples(
         estimates.push(x0);
       }
       const loss = losses.length > 0 ? losses.reduce((a, b) => a + b) / losses.length : null;
-      yield { stage: 'guide', index, total: timesteps.length, samples: estimates, loss };
+      const last = index === timesteps.length - 1;
+      const shownNow = last ? samples.map(({ x }) => x) : estimates;
+      yield { stage: 'guide', index, total: timesteps.length, samples: shownNow, loss };
     }
     return samples.map(({ x }) => x);
   } finally {

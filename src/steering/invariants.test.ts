@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { grad } from '../autodiff/grad';
 import { vjps } from '../autodiff/vjps';
-import { createTextEncoder } from '../diffusion/text-encoder';
+import { createModel } from '../diffusion/model';
 import { Graph } from '../onnx/graph';
 import { reshape } from '../onnx/movement';
 import * as op from '../onnx/ops';
@@ -26,6 +26,7 @@ import { type SteerEvent, type SteerRequest, steer } from './steer';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
 const base = tinyModel(backend);
+const model = createModel(base, {});
 const gaussian = (seed: number, shape: readonly number[]): NdArray =>
   ndArray(createTorchRng(seed).randn(shape.reduce((a, b) => a * b)), shape);
 const untouched: Concept = {
@@ -50,7 +51,7 @@ async function run(concept: Concept, sourcePrompt: string, options: Partial<Stee
     seed: 5,
   };
   const events: SteerEvent[] = [];
-  const job = steer(base, request, { limits: {} });
+  const job = steer(model, request);
   for (;;) {
     const next = await job.next();
     if (next.done) {
@@ -206,9 +207,7 @@ test('6: PatchNCE prefers places to stay where they are, and gives no gradient t
 });
 
 test('8: inversion, then denoising with the same model and prompt and no guidance, gives the photo back', async () => {
-  const text = createTextEncoder(base.textEncoder.config, base.textEncoder.weights, base.tokenizer);
-  const prompt = await text.embed('a cat');
-  await text.dispose();
+  const prompt = await model.embed('a cat');
   const source = gaussian(2, [1, 4, 8, 8]);
   const reconstruct = async (over: Partial<SteerOptions>): Promise<number> => {
     const options = {
@@ -220,7 +219,7 @@ test('8: inversion, then denoising with the same model and prompt and no guidanc
       ...over,
     } as SteerOptions;
     const contexts = { source: prompt, target: prompt, empty: zeros(prompt.shape) };
-    const sampling = guidedSamples(base, base, { source, contexts, seed: 0, limits: {} }, options);
+    const sampling = guidedSamples(model, base, { source, contexts, seed: 0 }, options);
     for (;;) {
       const next = await sampling.next();
       if (!next.done) continue;

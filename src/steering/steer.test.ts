@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { createModel } from '../diffusion/model';
 import type { Concept } from '../personalization/concept';
 import { learn } from '../personalization/learn';
 import type { LearnOptions } from '../personalization/method';
@@ -15,6 +16,7 @@ import { type SteerCheckpoint, type SteerEvent, type SteerHost, steer } from './
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
 const base = tinyModel(backend);
+const model = createModel(base, {});
 const picture = (seed: number): NdArray =>
   ndArray(
     createTorchRng(seed)
@@ -61,7 +63,7 @@ async function run(method: string, options: Partial<SteerOptions> = {}, host: Pa
     seed: 5,
   };
   const events: SteerEvent[] = [];
-  const job = steer(base, request, { limits: {}, ...host });
+  const job = steer(model, request, host);
   for (;;) {
     const next = await job.next();
     if (next.done) return { events, fit: next.value, concept: learned };

@@ -1,8 +1,6 @@
 /** Steering: a concept and a photo in, the concept fitted to that photo out. */
-import { createAutoencoder } from '../diffusion/autoencoder';
-import type { ModelParts } from '../diffusion/model';
+import type { DiffusionModel, ModelParts } from '../diffusion/model';
 import { createTextEncoder } from '../diffusion/text-encoder';
-import { vaeFactor } from '../models/vae-config';
 import { applyConcept, type Concept } from '../personalization/concept';
 import { runHash } from '../personalization/config-hash';
 import { type Checkpoint, type LoopEvent, trainingLoop } from '../training/loop';
@@ -33,12 +31,12 @@ export interface SteerCheckpoint extends Checkpoint {
 }
 
 export interface SteerHost {
-  /** bytes that a run may take in all and in one tensor */
-  readonly limits: { readonly total?: number; readonly tensor?: number };
   readonly checkpointEvery?: number;
   readonly sampleEvery?: number;
   readonly resume?: SteerCheckpoint;
   readonly finish?: AbortSignal;
+  /** cancels: looked at before every network call but those of a step */
+  readonly signal?: AbortSignal;
   /** compute values again instead of keeping them, and attention this many query rows at a time */
   readonly recompute?: readonly ('block' | 'tile')[];
   readonly attentionTile?: number;
@@ -50,7 +48,9 @@ export type SteerEvent =
       readonly name: 'encode' | 'invert' | 'guide' | 'compile' | 'fit';
       readonly fraction?: number;
     }
-  /** estimates of the clean guided samples after a sampling step, latents [1,C,h,w] */
+  /** the photo, as a latent [1,C,h,w] */
+  | { readonly kind: 'source'; readonly latent: NdArray }
+  /** estimates of the clean guided samples after a sampling step, latents [1,C,h,w]; after the last the samples */
   | {
       readonly kind: 'guided';
       readonly index: number;
@@ -62,8 +62,8 @@ export type SteerEvent =
   /** metrics: `delta2` (mean Δ²), `gap` (MSE of A and C), `modeShift` (L_MS), as far as they are part of the fit */
   | Extract<LoopEvent, { kind: 'step' }>
   | { readonly kind: 'checkpoint'; readonly checkpoint: SteerCheckpoint }
-  /** a good moment to look: `fit` is what has been learned so far */
-  | { readonly kind: 'sample'; readonly index: number; readonly fit: () => Promise<Fit> };
+  /** a good moment to look, or to keep what there is: after `index` steps */
+  | { readonly kind: 'sample'; readonly index: number; readonly checkpoint: () => Promise<SteerCheckpoint> };
 
 /** SHA-256 (hex) of everything that decides a fit; equal keys are equal fits. */
 export async function fitKey(base: ModelParts, request: SteerRequest): Promise<string> {
@@ -83,41 +83,38 @@ const completeOptions = ({ concept, options }: SteerRequest): SteerOptions =>
  * @see METHOD.md 3.3 to 3.5, 3.10
  */
 export async function* steer(
-  base: ModelParts,
+  model: DiffusionModel,
   request: SteerRequest,
-  host: SteerHost,
+  host: SteerHost = {},
 ): AsyncGenerator<SteerEvent, Fit> {
   const { concept, seed } = request;
+  const { parts: base } = model;
   const options = completeOptions(request);
   checkPrompts(request);
   const [parent, key] = await Promise.all([conceptHash(concept), fitKey(base, request)]);
   const personalised = applyConcept(base, concept);
   try {
     yield { kind: 'stage', name: 'encode' };
-    const source = await encoded(base, request.picture);
-    const contexts = await textStates(base, personalised, request);
+    const source = await encoded(model, request.picture);
+    yield { kind: 'source', latent: source };
+    host.signal?.throwIfAborted();
+    const contexts = await textStates(model, personalised, request);
     const rows = rowsOf(options);
     let samples: readonly NdArray[] = host.resume?.guided ?? [];
     if (rows.guided > 0 && samples.length === 0) {
-      samples = yield* sampled(base, personalised, { source, contexts, seed, limits: host.limits }, options);
+      const inputs = { source, contexts, seed, ...(host.signal && { signal: host.signal }) };
+      samples = yield* sampled(model, personalised, inputs, options);
     }
 
     yield { kind: 'stage', name: 'compile' };
     const run = await fitTrainer(
-      base,
+      model,
       personalised,
       { concept, source, contexts, samples, targetPrompt: request.targetPrompt, options, seed },
       host,
     );
-    const fit = (state: Checkpoint['state']): Fit => ({
-      parent,
-      key,
-      onTop: run.onTop,
-      delta: run.delta(state),
-      guided: samples,
-    });
-    yield { kind: 'stage', name: 'fit' };
     try {
+      yield { kind: 'stage', name: 'fit' };
       const loop = trainingLoop(run.trainer, run.batch, {
         steps: options.steps,
         learningRate: () => options.learningRate,
@@ -127,14 +124,22 @@ export async function* steer(
         ...(host.resume && { resume: host.resume }),
         ...(host.finish && { finish: host.finish }),
       });
+      const withSamples = (at: Checkpoint): SteerCheckpoint => ({ ...at, guided: samples });
+      if (host.sampleEvery && !host.resume) {
+        // the samples take long to make: they can be kept before a step is done
+        const start = async () => ({ step: 0, configHash: key, state: await run.trainer.state() });
+        yield { kind: 'sample', index: 0, checkpoint: async () => withSamples(await start()) };
+      }
       for (;;) {
         const next = await loop.next();
-        if (next.done) return fit(next.value.state);
+        if (next.done) {
+          return { parent, key, onTop: run.onTop, delta: run.delta(next.value.state), guided: samples };
+        }
         const event = next.value;
         if (event.kind === 'checkpoint') {
-          yield { kind: 'checkpoint', checkpoint: { ...event.checkpoint, guided: samples } };
+          yield { kind: 'checkpoint', checkpoint: withSamples(event.checkpoint) };
         } else if (event.kind === 'sample') {
-          yield { ...event, fit: async () => fit(await run.trainer.state()) };
+          yield { ...event, checkpoint: async () => withSamples(await event.checkpoint()) };
         } else yield event;
       }
     } finally {
@@ -158,50 +163,41 @@ function checkPrompts({ concept, sourcePrompt, targetPrompt }: SteerRequest): vo
 }
 
 /** @throws AppError SHAPE, NUMERIC */
-async function encoded({ vae, unet }: ModelParts, picture: NdArray): Promise<NdArray> {
-  const side = (unet.config.sampleSize?.[0] ?? 64) * vaeFactor(vae.config);
-  if (picture.shape.join() !== `1,3,${side},${side}`) {
-    throw new AppError('SHAPE', `the picture must be [1,3,${side},${side}], not [${picture.shape}]`);
+async function encoded({ encode, size }: DiffusionModel, picture: NdArray): Promise<NdArray> {
+  if (picture.shape.join() !== `1,3,${size},${size}`) {
+    throw new AppError('SHAPE', `the picture must be [1,3,${size},${size}], not [${picture.shape}]`);
   }
-  const autoencoder = createAutoencoder(vae.config, vae.weights, side);
-  try {
-    const latent = await autoencoder.encode(picture);
-    if (isFiniteArray(latent)) return latent;
-    throw new AppError('NUMERIC', 'the encoded photo holds numbers that are not finite');
-  } finally {
-    await autoencoder.dispose();
-  }
+  const latent = await encode(picture);
+  if (isFiniteArray(latent)) return latent;
+  throw new AppError('NUMERIC', 'the encoded photo holds numbers that are not finite');
 }
 
 /** Text states of the frozen model and of the personalised one, as it starts. */
 async function textStates(
-  base: ModelParts,
-  personalised: ModelParts,
+  { embed }: DiffusionModel,
+  { textEncoder, tokenizer }: ModelParts,
   { sourcePrompt, targetPrompt }: SteerRequest,
 ): Promise<FitContexts> {
-  const [plain, own] = [base, personalised].map(({ textEncoder, tokenizer }) =>
-    createTextEncoder(textEncoder.config, textEncoder.weights, tokenizer, textEncoder.learned),
-  );
+  const own = createTextEncoder(textEncoder.config, textEncoder.weights, tokenizer, textEncoder.learned);
   try {
     return {
-      source: await plain!.embed(sourcePrompt),
-      sourceEmpty: await plain!.embed(''),
-      target: await own!.embed(targetPrompt),
-      empty: await own!.embed(''),
+      source: await embed(sourcePrompt),
+      sourceEmpty: await embed(''),
+      target: await own.embed(targetPrompt),
+      empty: await own.embed(''),
     };
   } finally {
-    await plain!.dispose();
-    await own!.dispose();
+    await own.dispose();
   }
 }
 
 /** The guided samples, with their progress. */
 async function* sampled(
-  ...[base, personalised, inputs, options]: Parameters<typeof guidedSamples>
+  ...[model, personalised, inputs, options]: Parameters<typeof guidedSamples>
 ): AsyncGenerator<SteerEvent, readonly NdArray[]> {
   const inverts = options.sampling !== 'noise';
   yield { kind: 'stage', name: inverts ? 'invert' : 'guide' };
-  const sampling = guidedSamples(base, personalised, inputs, options);
+  const sampling = guidedSamples(model, personalised, inputs, options);
   try {
     for (;;) {
       const next = await sampling.next();

@@ -60,7 +60,7 @@ export async function learned(
 
 /** Steer a concept to the scene of a pair, or read the fit that an earlier call made of the same. */
 async function fitted(
-  { base, model, limits }: Lab,
+  { base, model }: Lab,
   data: EvalData,
   store: Store,
   pair: EvalPair,
@@ -82,7 +82,7 @@ async function fitted(
     return { fit: { ...about, delta: stored.concept, guided: stored.extra }, seconds };
   }
   const from = performance.now();
-  const fit = await finished(steer(base, request, { limits }));
+  const fit = await finished(steer(model, request));
   const seconds = (performance.now() - from) / 1000;
   const { delta, guided, ...about } = fit;
   await writeStored(path, { concept: delta, about: { ...about, seconds }, extra: guided });

@@ -75,6 +75,8 @@ const stages = {
   encode: 'Reading the photo',
   invert: 'Tracing the photo back to noise',
   'null-text': 'Learning to retrace the photo',
+  guide: 'Trying the concept in this layout',
+  fit: 'Fitting the concept to the photo',
   edit: 'Editing',
   prior: 'Making pictures of the class',
   learn: 'Learning',

@@ -1,7 +1,7 @@
 import type { BlobId } from '../document/document';
 
-/** What a person may ask of a running learning job; see `LearnPort`. */
-export class LearnControls {
+/** What a person may ask of a job that trains; see `TrainingPort`. */
+export class RunControls {
   readonly #finish = new AbortController();
   readonly #kept = new Set<BlobId>();
   #save = false;
