@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { expect, type Locator, type Page } from '@playwright/test';
+import { expect, type Locator, type Page, type Worker } from '@playwright/test';
 import sharp from 'sharp';
 
 export interface NamedFile {
@@ -20,6 +20,24 @@ export async function phoneJpeg(): Promise<NamedFile & { readonly upright: Buffe
     .toBuffer();
   return { name: 'IMG_2041.jpg', type: 'image/jpeg', bytes, upright };
 }
+
+/** A picture of the demo's figure "Miso". */
+export const reference = async (n: number): Promise<NamedFile> => ({
+  name: `miso-${n}.jpg`,
+  type: 'image/jpeg',
+  bytes: await readFile(new URL(`../public/demo/miso-${n}.jpg`, import.meta.url)),
+});
+
+/** ORT's threads are workers too; ours is the one with the engine in it. */
+export const engineOf = (page: Page): Worker => page.workers().find((worker) => /engine/.test(worker.url()))!;
+
+/** The engine dies as it does when the system takes its memory: in the middle of whatever it does. */
+export const killEngine = (page: Page): Promise<void> =>
+  engineOf(page).evaluate(() => {
+    setTimeout(() => {
+      throw new Error('killed by the test');
+    });
+  });
 
 /** The studio as a person uses it: every locator is a role and a name, or a label. */
 export class Studio {
@@ -66,6 +84,20 @@ export class Studio {
     await this.page.dispatchEvent('body', 'dragover', { dataTransfer: data });
     await expect(this.page.getByText(/^Drop to /)).toBeVisible();
     await this.page.dispatchEvent('body', 'drop', { dataTransfer: data });
+  }
+
+  /** The demo's pictures of a figure become a concept, its card open; `Learn` has this many steps to do. */
+  async conceptFromDemo(steps: number): Promise<void> {
+    await this.drop(...(await Promise.all([1, 2, 3, 4].map(reference))));
+    await this.page.getByRole('textbox', { name: 'Name' }).fill('Miso');
+    await this.page.getByRole('textbox', { name: 'It is a' }).fill('cat');
+    await this.page.getByRole('radio', { name: 'Quick' }).click();
+    await this.page.getByRole('button', { name: 'How it learns' }).click();
+    const form = this.page.getByRole('group', { name: 'How it learns' });
+    const field = form.getByRole('textbox', { name: 'Steps' });
+    await field.fill(String(steps));
+    await field.press('Tab');
+    await expect(this.page.getByText(new RegExp(`^Will run ${steps} steps`))).toBeVisible();
   }
 
   /** Drop the phone photo and wait until it is the photo. */

@@ -1,21 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
 import sharp from 'sharp';
-import { type NamedFile, Studio } from './app';
-
-const reference = (n: number): NamedFile => ({
-  name: `miso-${n}.jpg`,
-  type: 'image/jpeg',
-  bytes: readFileSync(new URL(`../public/demo/miso-${n}.jpg`, import.meta.url)),
-});
+import { reference, Studio } from './app';
 
 test('a concept is made of dropped pictures, told what is wrong with them, and survives reload and undo', async ({
   page,
 }) => {
   const studio = new Studio(page);
   await studio.open();
-  const again = await sharp(reference(1).bytes).resize(300).jpeg().toBuffer();
-  await studio.drop(reference(1), reference(2), { ...reference(3), bytes: again });
+  const [first, second] = await Promise.all([reference(1), reference(2)]);
+  const again = await sharp(first.bytes).resize(300).jpeg().toBuffer();
+  await studio.drop(first, second, { ...first, bytes: again });
   await expect(page.getByText('Picture 3 is nearly the same as picture 1.')).toBeVisible();
   await page.getByRole('textbox', { name: 'Name' }).fill('Miso');
   await page.getByRole('textbox', { name: 'It is a' }).fill('cat');
@@ -26,7 +20,7 @@ test('a concept is made of dropped pictures, told what is wrong with them, and s
 
   // one more picture: with no photo it is the photo, with a photo it is asked
   await studio.dropPhoto();
-  await studio.drop(reference(4));
+  await studio.drop(await reference(4));
   const dialog = page.getByRole('dialog', { name: 'What is this picture for?' });
   await dialog.getByRole('button', { name: 'Add to concept' }).click();
   await expect(page.getByRole('button', { name: /^Picture \d/ })).toHaveCount(3);

@@ -1,8 +1,5 @@
-import { expect, type Page, test, type Worker } from '@playwright/test';
-import { Studio } from './app';
-
-/** ORT's threads are workers too; ours is the one with the engine in it. */
-const engineOf = (page: Page): Worker => page.workers().find((worker) => /engine/.test(worker.url()))!;
+import { expect, test } from '@playwright/test';
+import { engineOf, killEngine, Studio } from './app';
 
 test('when the engine dies in mid-edit, that is said, nothing is lost, and trying again works', async ({
   page,
@@ -18,11 +15,7 @@ test('when the engine dies in mid-edit, that is said, nothing is lost, and tryin
   await studio.set('Steps', 300);
   await studio.run.click();
   await expect(page.getByText(/^Step \d+ of 300/)).toBeVisible({ timeout: 120_000 });
-  await engineOf(page).evaluate(() => {
-    setTimeout(() => {
-      throw new Error('killed by the test');
-    });
-  });
+  await killEngine(page);
 
   const alert = page.getByRole('alert');
   await expect(alert).toContainText('The editing engine stopped and was started again');

@@ -1,5 +1,5 @@
 import { promptDiff } from '../util/prompt-diff';
-import { conceptInUse, fitInUse, refOf } from './concepts';
+import { conceptInUse, fitInUse, refOf, targetOf } from './concepts';
 import type {
   BlobId,
   Concept,
@@ -138,7 +138,7 @@ export function recipeOf(
     model: doc.model,
     method: doc.method,
     sourcePrompt: doc.sourcePrompt.trim(),
-    targetPrompt: doc.targetPrompt.trim(),
+    targetPrompt: targetOf(doc),
     subject,
     seed: doc.seed,
     options,

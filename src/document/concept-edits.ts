@@ -19,6 +19,7 @@ export const newConcept = (id: string, model: string, start: Partial<Concept> = 
   model,
   learned: null,
   checkpoints: [],
+  unfinished: null,
   ...start,
 });
 

@@ -73,6 +73,7 @@ function restoreCheckpoint(value: unknown): ConceptCheckpoint {
     step: integer(it.step, 0, maxSteps, 'the step of a checkpoint'),
     state: blobId(it.state, 'a checkpoint'),
     learned: restoreLearned(it.learned),
+    ...(it.kept === true && { kept: true }),
   };
 }
 
@@ -86,6 +87,7 @@ function restorePicture(value: unknown): ConceptPicture {
 export function restoreConcept(value: unknown): Concept {
   const it = record(value, 'a concept');
   const { preset } = it;
+  const checkpoints = list(it.checkpoints, restoreCheckpoint, 'the checkpoints of a concept');
   return {
     id: text(it.id, 'the id of a concept'),
     name: text(it.name, 'the name of a concept'),
@@ -98,6 +100,7 @@ export function restoreConcept(value: unknown): Concept {
     seed: integer(it.seed, 0, Number.MAX_SAFE_INTEGER, 'the seed of a concept'),
     model: text(it.model, 'the model of a concept'),
     learned: it.learned == null ? null : restoreLearned(it.learned),
-    checkpoints: list(it.checkpoints, restoreCheckpoint, 'the checkpoints of a concept'),
+    checkpoints,
+    unfinished: checkpoints.find(({ state }) => state === it.unfinished)?.state ?? null,
   };
 }

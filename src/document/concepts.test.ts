@@ -1,6 +1,15 @@
 import { expect, test } from 'vitest';
 import { chooseConcept, putConcept, recipeOf, removeConcept } from './actions';
-import { conceptPrompt, plannedSteps, refOf, tokenFor } from './concepts';
+import {
+  conceptPrompt,
+  plannedSteps,
+  refOf,
+  replacementOf,
+  subjectOf,
+  targetAsRead,
+  targetOf,
+  tokenFor,
+} from './concepts';
 import { type Concept, emptyDocument, type LearnedConcept } from './document';
 import { restore, restoreRecipe } from './migrations';
 
@@ -32,6 +41,7 @@ const concept: Concept = {
   model: 'starter',
   learned,
   checkpoints: [{ step: 100, state: '12'.repeat(32), learned: { ...learned, steps: 100 } }],
+  unfinished: '12'.repeat(32),
 };
 const used = chooseConcept(putConcept(emptyDocument, concept), 'one');
 
@@ -78,4 +88,29 @@ test('a removed concept is not used any more', () => {
   expect(removeConcept(used, 'one')).toEqual(emptyDocument);
   expect(chooseConcept(used, 'gone').concept).toBeNull();
   expect(putConcept(used, { ...concept, name: 'Mochi' }).concepts.map(({ name }) => name)).toEqual(['Mochi']);
+});
+
+test('a concept alone is enough of a wish: it takes the subject out of what the photo shows, and gives it back', () => {
+  const doc = { ...used, sourcePrompt: 'a photo of a cat on a table' };
+  expect(targetOf(doc)).toBe('a photo of a cat on a table');
+  expect(targetAsRead(doc)).toBe('a photo of a <miso> cat on a table');
+  expect(subjectOf(doc)).toBe('cat');
+  const off = chooseConcept(doc, null);
+  expect([targetOf(off), targetAsRead(off)]).toEqual(['', '']);
+  const recipe = recipeOf(doc, photo, {}, subjectOf(doc));
+  expect(recipe).toMatchObject({ targetPrompt: 'a photo of a cat on a table', concept: { name: 'Miso' } });
+  expect(replacementOf(recipe)).toBe('Miso');
+  expect(targetAsRead({ ...doc, sourcePrompt: 'a photo of a boat' })).toBeNull();
+});
+
+test('words of a concept are found as whole words, whatever signs are in them', () => {
+  const prompts = { sourcePrompt: 'a dog at the desks', targetPrompt: 'a cat at the desks', subject: null };
+  const rare = { ...refOf(learned), token: 'sks', subject: 'sks cat' };
+  expect(conceptPrompt(prompts, rare)).toBe('a sks cat at the desks');
+  for (const name of ['Miso-2', "O'Neil (old)", 'a.b*c']) {
+    const named = { ...refOf(learned), name };
+    expect(conceptPrompt({ ...prompts, targetPrompt: `photo of ${name} here` }, named)).toBe(
+      'photo of <miso> cat here',
+    );
+  }
 });

@@ -1,7 +1,7 @@
 /** Concepts of a document: how they are named, asked for in prompts and learned. */
 import { AppError } from '../util/errors';
 import { promptDiff } from '../util/prompt-diff';
-import type { Concept, ConceptRef, Document, FittedConcept, LearnedConcept } from './document';
+import type { Concept, ConceptRef, Document, FittedConcept, LearnedConcept, Recipe } from './document';
 
 /** A word that hardly occurs in text, for methods that learn no word of their own. METHOD.md 7.6 */
 const rareWord = 'sks';
@@ -31,7 +31,7 @@ export function plannedSteps(steps: number, pictures: number): { steps: number; 
   return { steps: pictures * perPicture, perPicture };
 }
 
-export const conceptInUse = (doc: Document): Concept | null =>
+export const conceptInUse = (doc: Pick<Document, 'concepts' | 'concept'>): Concept | null =>
   doc.concepts.find(({ id }) => id === doc.concept) ?? null;
 
 /** The chosen fit, where it belongs to the concept, photo and square at hand. */
@@ -63,7 +63,7 @@ export function conceptPrompt(
   { sourcePrompt, targetPrompt, subject }: Pick<Document, 'sourcePrompt' | 'targetPrompt' | 'subject'>,
   concept: ConceptRef,
 ): string | null {
-  if (targetPrompt.includes(concept.token)) return targetPrompt;
+  if (wordsIn(concept.token).test(targetPrompt)) return targetPrompt;
   const { replacement } = promptDiff(sourcePrompt, targetPrompt);
   for (const words of [concept.name, concept.classWord, replacement, subject]) {
     const place = words?.trim() ? wordsIn(words.trim()).exec(targetPrompt) : null;
@@ -90,4 +90,30 @@ export function promptWith(
 
 /** Whole words, in any case. */
 const wordsIn = (words: string): RegExp =>
-  new RegExp(`(?<![\\p{L}\\p{N}])${words.replace(/[^\p{L}\p{N}\s]/gu, '\\$&')}(?![\\p{L}\\p{N}])`, 'iu');
+  new RegExp(`(?<![\\p{L}\\p{N}])${words.replace(/[$()*+.?[\\\]^{|}/]/g, '\\$&')}(?![\\p{L}\\p{N}])`, 'iu');
+
+type Wish = Pick<Document, 'sourcePrompt' | 'targetPrompt' | 'subject' | 'concepts' | 'concept'>;
+
+/** The target prompt as typed. With a concept none is needed: then it takes its place in what the photo shows. */
+export const targetOf = (doc: Wish): string =>
+  doc.targetPrompt.trim() || (conceptInUse(doc)?.learned ? doc.sourcePrompt.trim() : '');
+
+/** The same as the model reads it. @returns null when it has no place for the concept in use */
+export function targetAsRead(doc: Wish): string | null {
+  const { sourcePrompt, subject } = doc;
+  const learned = conceptInUse(doc)?.learned;
+  const targetPrompt = targetOf(doc);
+  return learned ? conceptPrompt({ sourcePrompt, targetPrompt, subject }, learned) : targetPrompt;
+}
+
+/** Words of the source prompt that are replaced: as corrected, else as found. */
+export const subjectOf = (doc: Wish): string | null =>
+  doc.subject ?? promptDiff(doc.sourcePrompt, targetAsRead(doc) ?? targetOf(doc)).subject;
+
+/** What an edit puts in: a concept by its name, else words. */
+export const replacementOf = ({
+  concept,
+  sourcePrompt,
+  targetPrompt,
+}: Pick<Recipe, 'concept' | 'sourcePrompt' | 'targetPrompt'>): string | null =>
+  concept?.name ?? promptDiff(sourcePrompt, targetPrompt).replacement;

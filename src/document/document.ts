@@ -64,6 +64,8 @@ export interface ConceptCheckpoint {
   readonly state: BlobId;
   /** what was learned by then */
   readonly learned: LearnedConcept;
+  /** a person picked it: it outlives its run */
+  readonly kept?: boolean;
 }
 
 /** A concept fitted to one photo, as recipes name it. */
@@ -109,8 +111,10 @@ export interface Concept {
   readonly model: string;
   /** null: not learned yet */
   readonly learned: LearnedConcept | null;
-  /** of a run that was interrupted, and those a person picked; oldest first */
+  /** of a run that is not finished, and those a person picked; oldest first */
   readonly checkpoints: readonly ConceptCheckpoint[];
+  /** `state` of the checkpoint that an unfinished run goes on from; null: none is unfinished */
+  readonly unfinished: BlobId | null;
 }
 
 /** A step of an edit that was recorded: 0-based, the latent after it. */

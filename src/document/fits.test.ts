@@ -32,7 +32,10 @@ const fit: FittedConcept = {
   samples: [{ ...photo, id: '56'.repeat(32) }],
 };
 const start: Document = { ...emptyDocument, photo, square, sourcePrompt: 'a dog', targetPrompt: 'a cat' };
-const used = chooseConcept(putConcept(start, { ...concept, preset: 'quick', checkpoints: [] }), 'one');
+const used = chooseConcept(
+  putConcept(start, { ...concept, preset: 'quick', checkpoints: [], unfinished: null }),
+  'one',
+);
 const fitted = addFit(used, fit);
 const recipe = (doc: Document) => recipeOf(doc, photo, {}, 'dog');
 const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
@@ -50,7 +53,7 @@ test('a fit is used for its own concept, photo and square alone', () => {
   expect(recipe(moved).fit).toBeUndefined();
   expect(recipe(setSquare(moved, square)).fit).toEqual(recipe(fitted).fit);
   expect(recipe(chooseConcept(fitted, null)).fit).toBeUndefined();
-  const relearned = { ...concept, preset: 'quick', checkpoints: [] } as const;
+  const relearned = { ...concept, preset: 'quick', checkpoints: [], unfinished: null } as const;
   const other = putConcept(fitted, { ...relearned, learned: { ...learned, id: '78'.repeat(32) } });
   expect(recipe(other).fit).toBeUndefined();
   expect(recipe({ ...fitted, photo: { ...photo, id: '9a'.repeat(32) } }).fit).toBeUndefined();

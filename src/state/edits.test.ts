@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { setPhoto } from '../document/actions';
+import { subjectOf } from '../document/concepts';
 import { type Document, emptyDocument } from '../document/document';
 import type { EngineInfo } from '../engine/events';
-import { notReady, seconds, subjectOf } from './edits';
+import { notReady } from './edits';
 import { exportName } from './exports';
 import { type Session, sessionStore } from './session-store';
 
@@ -39,13 +40,4 @@ test('a suggested file name has the photo’s name and what was put in, and noth
   expect(exportName({ ...complete, takes: [take], shown: 't' })).toBe('IMG-1-final-dog-Rex-2');
   const replaced = setPhoto(complete, { ...photo, id: 'cd'.repeat(32), name: 'other.png' });
   expect(exportName({ ...replaced, takes: [take], shown: 't' })).toBe('photo-dog-Rex-2');
-});
-
-test.each([
-  [0.2, '1 s'],
-  [59.4, '59 s'],
-  [60, '1 min 0 s'],
-  [135, '2 min 15 s'],
-])('%d s reads %s', (s, text) => {
-  expect(seconds(s)).toBe(text);
 });

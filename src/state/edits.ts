@@ -1,11 +1,12 @@
 import { addTake, recipeOf } from '../document/actions';
+import { conceptInUse, subjectOf, targetAsRead, targetOf } from '../document/concepts';
 import type { Document, Recipe, Take } from '../document/document';
 import type { EditEvent, EditResult, MethodInfo } from '../engine/events';
-import { AppError, type ErrorCode } from '../util/errors';
+import { AppError } from '../util/errors';
 import type { Pixels } from '../util/pixels';
-import { promptDiff } from '../util/prompt-diff';
+import { stayAwake } from './awake';
 import { amend, currentDocument, end, inOrder } from './document-store';
-import { isAbort, reportError } from './errors';
+import { isAbort, leavesRuins, reportError } from './errors';
 import { livePreview } from './live-preview';
 import { photoSquare } from './pictures';
 import {
@@ -17,14 +18,11 @@ import {
   setSession,
   updateEdit,
 } from './session-store';
-import { stepTimer } from './time-left';
+import { seconds, stepTimer } from './time-left';
 import { engine } from './workers';
 
 /** Side of the live picture, px: twice what the starter model makes. */
 const previewSide = 256;
-
-/** After these the engine cannot go on. */
-const leavesRuins: ReadonlySet<ErrorCode> = new Set(['DEVICE_LOST', 'OUT_OF_MEMORY']);
 
 /** After this long without an answer, "Stop now" is offered, ms. */
 const patience = 5000;
@@ -32,17 +30,17 @@ const patience = 5000;
 export const methodOf = (doc: Document, { info }: Session): MethodInfo | null =>
   info?.methods.find(({ name }) => name === doc.method) ?? null;
 
-/** Words of the source prompt that are replaced: as corrected, else as found. */
-export const subjectOf = (doc: Document): string | null =>
-  doc.subject ?? promptDiff(doc.sourcePrompt, doc.targetPrompt).subject;
-
 /** Why an edit cannot run yet, in words; null when it can. */
 export function notReady(doc: Document, now: Session): string | null {
   if (now.edit) return 'An edit is running.';
   if (!doc.photo) return 'Open a photo to begin.';
   if (!doc.sourcePrompt.trim()) return 'Say what the photo shows.';
-  if (!doc.targetPrompt.trim()) return 'Say what it should change to.';
-  if (doc.sourcePrompt.trim() === doc.targetPrompt.trim()) return 'The two descriptions are the same.';
+  const concept = conceptInUse(doc);
+  if (concept && !concept.learned) return `${concept.name || 'The concept'} is not learned yet.`;
+  if (!targetOf(doc)) return 'Say what it should change to.';
+  const read = targetAsRead(doc);
+  if (read === null) return `Say where ${concept?.name} goes: name it, or write “${concept?.classWord}”.`;
+  if (doc.sourcePrompt.trim() === read) return 'The two descriptions are the same.';
   if (now.engine === 'failed') return 'The engine did not start.';
   if (now.engine === 'restarting') return 'The engine is starting again.';
   if (!now.info) return 'The engine is starting.';
@@ -52,11 +50,15 @@ export function notReady(doc: Document, now: Session): string | null {
 
 let abort: AbortController | null = null;
 
-/** Run an edit of the document as it is now; its result becomes a take. Never rejects. */
-export async function runEdit(): Promise<void> {
+/**
+ * Run an edit of the document as it is now; its result becomes a take. Never rejects.
+ *
+ * @param change  what this edit alone is to do otherwise
+ */
+export async function runEdit(change: (doc: Document) => Document = (doc) => doc): Promise<void> {
   end();
   await inOrder(() => {});
-  const doc = currentDocument();
+  const doc = change(currentDocument());
   const method = methodOf(doc, session());
   if (notReady(doc, session()) || !doc.photo || !method) return;
   const recipe = recipeOf(doc, doc.photo, method.defaults, subjectOf(doc));
@@ -98,7 +100,7 @@ export async function runEdit(): Promise<void> {
   if (result) amend((now) => addTake(now, takeOf(result)));
   abort = null;
   awake();
-  setSession({ edit: null });
+  setSession({ edit: null, ...(failed && { failed: 'edit' as const }) });
   if (failed) announce('The edit did not finish.');
   else if (forced) announce('Stopped at once. The engine starts again.');
   else if (!result) announce('Stopped. There was nothing to keep yet.');
@@ -119,17 +121,6 @@ const takeOf = (result: EditResult): Take => ({
   steps: result.steps,
   stopped: result.stopped,
 });
-
-/** Keep the screen on and ask before the page is left, where the browser lets us. @returns how to end it */
-function stayAwake(): () => void {
-  const ask = (event: BeforeUnloadEvent): void => event.preventDefault();
-  const lock = navigator.wakeLock?.request('screen').catch(() => null);
-  addEventListener('beforeunload', ask);
-  return () => {
-    removeEventListener('beforeunload', ask);
-    void lock?.then((held) => held?.release());
-  };
-}
 
 /** Applies the events of one edit, in order, to the session. */
 function applier({ photo, square }: Recipe): (event: EditEvent) => Promise<void> {
@@ -210,9 +201,3 @@ export const engineStarted = (): Promise<void> =>
     }
     check();
   });
-
-/** 8 → '8 s', 75 → '1 min 15 s' */
-export function seconds(s: number): string {
-  const whole = Math.max(1, Math.round(s));
-  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
-}

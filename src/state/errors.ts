@@ -1,8 +1,11 @@
-import { AppError } from '../util/errors';
+import { AppError, type ErrorCode } from '../util/errors';
 import { createLogger } from '../util/log';
 import { notify } from './session-store';
 
 const log = createLogger('studio');
+
+/** After these the engine cannot go on. */
+export const leavesRuins: ReadonlySet<ErrorCode> = new Set(['DEVICE_LOST', 'OUT_OF_MEMORY']);
 
 /** True for what a person asked for: not an error. */
 export const isAbort = (error: unknown): boolean =>

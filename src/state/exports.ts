@@ -1,7 +1,7 @@
 import { shownTake } from '../document/actions';
+import { replacementOf } from '../document/concepts';
 import type { Document, Take } from '../document/document';
 import type { FileContents } from '../formats/metadata';
-import { promptDiff } from '../util/prompt-diff';
 import { isAbort, reportError } from './errors';
 import { announce } from './session-store';
 import type { ExportFormat } from './settings-store';
@@ -39,7 +39,7 @@ export async function renderExport(
 export function exportName(doc: Document): string {
   const take = shownTake(doc);
   const photo = doc.photo && take?.recipe.photo.id === doc.photo.id ? doc.photo.name : 'photo';
-  const words = take && promptDiff(take.recipe.sourcePrompt, take.recipe.targetPrompt).replacement;
+  const words = take && replacementOf(take.recipe);
   const safe = (text: string): string => text.replace(/[^\p{L}\p{N}_-]+/gu, '-').replace(/^-+|-+$/g, '');
   return [safe(photo.replace(/\.[^.]+$/, '')) || 'photo', safe(words ?? '') || 'edited']
     .join('-')

@@ -1,5 +1,6 @@
 import { applyRecipe, putConcept, setPhoto, setPrompts, setSeed, setSquare } from '../document/actions';
 import { newConcept } from '../document/concept-edits';
+import { conceptInUse } from '../document/concepts';
 import {
   type Concept,
   emptyDocument,
@@ -61,6 +62,9 @@ export async function restoreSettings(recipe: Recipe, image: ImageRef | null = n
     applyRecipe(image ? setPhoto(doc, image) : doc, recipe, mask),
   );
   announce('Settings restored.');
+  if (recipe.concept && !conceptInUse(currentDocument())) {
+    notify(null, `${recipe.concept.name}, as it was learned then, is no longer here: words alone are used.`);
+  }
 }
 
 /** Settings of a take, and its photo where that is no longer the one at hand. */

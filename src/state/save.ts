@@ -1,3 +1,4 @@
+import type { Document } from '../document/document';
 import { restore } from '../document/migrations';
 import { projectDatabase } from '../storage/db';
 import { reachableBlobs } from '../storage/gc';
@@ -27,8 +28,8 @@ export async function startSaving(): Promise<void> {
     const doc = currentDocument();
     try {
       await database.save({ id: project, name: doc.photo?.name ?? 'Untitled', updated: Date.now() }, doc);
-      // the first finished edit is work worth keeping
-      if (saved.takes.length === 0 && doc.takes.length > 0) await requestPersistence();
+      // the first finished edit or concept is work worth keeping
+      if (!hasResults(saved) && hasResults(doc)) await requestPersistence();
       saved = doc;
       setSession({ saved: 'saved' });
     } catch (error) {
@@ -44,6 +45,9 @@ export async function startSaving(): Promise<void> {
   addEventListener('pagehide', save.flush);
   document.addEventListener('visibilitychange', () => document.hidden && save.flush());
 }
+
+const hasResults = ({ takes, concepts }: Document): boolean =>
+  takes.length > 0 || concepts.some(({ learned }) => learned !== null);
 
 /** Delete pictures that no saved project reaches, unless another tab is open, whose undo may still reach them. */
 async function freePixels(): Promise<void> {

@@ -1,5 +1,5 @@
 import { createStore } from 'zustand/vanilla';
-import type { ImageRef, Recipe, Square } from '../document/document';
+import type { ConceptCheckpoint, ImageRef, Recipe, Square } from '../document/document';
 import type { EngineInfo, StageName } from '../engine/events';
 import type { ErrorCode } from '../util/errors';
 
@@ -30,6 +30,25 @@ export interface RunningEdit {
   readonly stopping: 'no' | 'asked' | 'overdue';
 }
 
+/** The concept that is being learned, as far as the screen shows it. */
+export interface Learning {
+  /** id of the concept */
+  readonly concept: string;
+  /** 'done': finished, still to be looked at */
+  readonly phase: 'running' | 'pausing' | 'paused' | 'finishing' | 'cancelling' | 'done';
+  readonly stage: StageName | 'queued';
+  /** of the stage, [0,1]; null: unknown */
+  readonly fraction: number | null;
+  readonly step: number;
+  readonly total: number;
+  /** s; null until enough steps were timed */
+  readonly secondsLeft: number | null;
+  /** what it looked like, oldest first, always from the same noise */
+  readonly samples: readonly { readonly step: number; readonly image: ImageRef }[];
+  /** those that are still stored, oldest first */
+  readonly checkpoints: readonly ConceptCheckpoint[];
+}
+
 /** Something to know that stays until it is closed. Errors carry a code; what to say about it is the interface's. */
 export interface Notice {
   readonly id: number;
@@ -56,6 +75,9 @@ export interface Session {
   /** original shown while a key or button is held */
   readonly holdOriginal: boolean;
   readonly edit: RunningEdit | null;
+  readonly learning: Learning | null;
+  /** what failed last: what "Try again" tries */
+  readonly failed: 'edit' | 'learning';
   /** what a file is doing: 'Opening photo…'; null when nothing is */
   readonly busy: string | null;
   readonly notices: readonly Notice[];
@@ -77,6 +99,8 @@ export const sessionStore = createStore<Session>(() => ({
   divider: 0.5,
   holdOriginal: false,
   edit: null,
+  learning: null,
+  failed: 'edit',
   busy: null,
   notices: [],
   status: '',
@@ -90,6 +114,9 @@ export const setSession = (change: Partial<Session>): void => sessionStore.setSt
 
 export const updateEdit = (change: Partial<RunningEdit>): void =>
   sessionStore.setState(({ edit }) => (edit ? { edit: { ...edit, ...change } } : {}));
+
+export const updateLearning = (change: Partial<Learning>): void =>
+  sessionStore.setState(({ learning }) => (learning ? { learning: { ...learning, ...change } } : {}));
 
 export const announce = (status: string): void => setSession({ status });
 

@@ -12,6 +12,8 @@ export interface Settings {
   /** of JPEG and WebP, 1…100 */
   readonly exportQuality: number;
   readonly exportRecipe: boolean;
+  /** s per step of learning on this computer, by what decides it; see `learning.ts` */
+  readonly stepSeconds: Readonly<Record<string, number>>;
   /** single-key shortcuts; WCAG 2.1.4 asks that they can be switched off */
   readonly singleKeys: boolean;
 }
@@ -25,6 +27,7 @@ export const settingsStore = createStore<Settings>()(
       exportFormat: 'png',
       exportQuality: 90,
       exportRecipe: true,
+      stepSeconds: {},
       singleKeys: true,
     }),
     { name: 'settings', version: 1, storage: createJSONStorage(() => localStorage) },

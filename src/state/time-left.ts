@@ -20,3 +20,13 @@ export function stepTimer(): StepTimer {
     },
   };
 }
+
+/** 8 → '8 s', 75 → '1 min 15 s' */
+export function seconds(s: number): string {
+  const whole = Math.max(1, Math.round(s));
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** For what lies ahead and is known roughly: 8 → '8 s', 75 → '1 min', 500 → '8 min' */
+export const roughly = (s: number): string =>
+  s < 60 ? `${Math.max(1, Math.round(s))} s` : `${Math.round(s / 60)} min`;

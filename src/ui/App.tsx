@@ -8,14 +8,18 @@ import { CanvasPanel } from './panels/CanvasPanel';
 import { Controls } from './panels/Controls';
 import { DropOverlay } from './panels/DropOverlay';
 import { Inputs } from './panels/Inputs';
+import { LearnDrawer } from './panels/LearnDrawer';
 import { Takes } from './panels/Takes';
 import { TopBar } from './panels/TopBar';
 import { bindShortcuts } from './shortcuts';
 
 const name = 'DreamSteerer Studio';
 
+const percentOf = (job: { readonly step: number; readonly total: number } | null): number | null =>
+  job?.total ? Math.round((100 * job.step) / job.total) : null;
+
 export function App() {
-  const percent = useSession(({ edit }) => (edit?.total ? Math.round((100 * edit.step) / edit.total) : null));
+  const percent = useSession(({ edit, learning }) => percentOf(edit ?? learning));
   const dialog = useSession((now) => now.dialog);
   // at once: what is on the screen can be used
   useLayoutEffect(bindShortcuts, []);
@@ -30,6 +34,7 @@ export function App() {
         <Controls />
       </div>
       <CanvasPanel />
+      <LearnDrawer />
       <Takes />
       <DropOverlay />
       {dialog?.kind === 'export' && <ExportDialog />}

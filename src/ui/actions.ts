@@ -3,6 +3,7 @@ import { shownTake } from '../document/actions';
 import type { Document } from '../document/document';
 import { currentDocument, documentStore, inOrder, redo, undo } from '../state/document-store';
 import { notReady, restartEngine, retryEdit, runEdit, stopEdit } from '../state/edits';
+import { pauseLearning, resumeLearning, retryLearning } from '../state/learning';
 import { copyReport, openDemo } from '../state/photos';
 import { type Session, session, setSession, type Tool } from '../state/session-store';
 import { setSettings, settings } from '../state/settings-store';
@@ -41,6 +42,13 @@ const table = {
     keys: ['Shift+X'],
     enabled: (_: Document, now: Session) => now.edit?.stopping === 'no',
     run: stopEdit,
+  },
+  'pause-learning': {
+    label: 'Pause or resume learning',
+    keys: ['Shift+P'],
+    enabled: (_: Document, { learning }: Session) =>
+      learning?.phase === 'running' || learning?.phase === 'paused',
+    run: () => (session().learning?.phase === 'paused' ? resumeLearning() : pauseLearning()),
   },
   'open-photo': { label: 'Open photo', keys: ['$mod+o'], enabled: always, run: choosePhoto },
   demo: {
@@ -113,7 +121,7 @@ const table = {
   retry: {
     label: 'Try again',
     enabled: (_: Document, now: Session) => now.edit === null,
-    run: () => void retryEdit(),
+    run: () => void (session().failed === 'learning' ? retryLearning() : retryEdit()),
   },
   'restart-engine': { label: 'Restart the engine', enabled: always, run: restartEngine },
   'copy-report': { label: 'Copy report', enabled: always, run: () => void copyReport() },

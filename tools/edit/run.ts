@@ -1,6 +1,7 @@
 import { chooseConcept, putConcept, recipeOf } from '../../src/document/actions';
+import { importedConcept } from '../../src/document/concept-edits';
 import { conceptInUse, conceptPrompt } from '../../src/document/concepts';
-import { type Concept, type Document, emptyDocument, type ImageRef } from '../../src/document/document';
+import { type Document, emptyDocument, type ImageRef } from '../../src/document/document';
 import { defaultSquare } from '../../src/document/square';
 import { createLocalEngine, type LocalEngine } from '../../src/engine/engine';
 import type { EditEvent, EditResult, JobEvent, LookResult } from '../../src/engine/events';
@@ -119,21 +120,7 @@ async function withConcept(
   const file = await readConcept(bytesSource(name, bytes), base);
   const stem = name.replace(/\.[^.]+$/, '');
   const learned = learnedFrom(file, await host.writeBytes(bytes), stem, base);
-  const { token, classWord, method, seed, model } = learned;
-  const concept: Concept = {
-    id: learned.id,
-    name: learned.name,
-    classWord,
-    token,
-    pictures: [],
-    method,
-    preset: 'balanced',
-    options: {},
-    seed,
-    model,
-    learned,
-    checkpoints: [],
-  };
+  const concept = importedConcept(learned.id, learned);
   return chooseConcept(putConcept(doc, concept), concept.id);
 }
 

@@ -1,20 +1,24 @@
-import { ChevronRight, Download, Trash2 } from 'lucide-react';
+import { ChevronRight, Download, ImagePlay, Trash2 } from 'lucide-react';
 import { Button } from 'react-aria-components/Button';
-import { removeConcept } from '../../document/actions';
+import { ToggleButton } from 'react-aria-components/ToggleButton';
+import { chooseConcept, removeConcept } from '../../document/actions';
 import { changeConcept, renameConcept, setClassWord } from '../../document/concept-edits';
+import { outOfDate, unfinishedRun } from '../../document/concept-learning';
 import type { Concept } from '../../document/document';
 import { exportConcept } from '../../state/concepts';
 import { commit, update } from '../../state/document-store';
 import { setSession } from '../../state/session-store';
-import { useSession } from '../../state/use-store';
+import { useDocument, useSession } from '../../state/use-store';
 import { TextInput } from '../parts/fields';
 import { Picture } from '../parts/Picture';
 import { ConceptPictures } from './ConceptPictures';
+import { LearnForm } from './LearnForm';
 
 /** One concept: closed a line with its state, open everything about it. */
 export function ConceptCard({ concept }: { concept: Concept }) {
   const { id, name, pictures, learned } = concept;
   const open = useSession((now) => now.openConcept === id);
+  const learning = useSession((now) => now.learning?.concept === id && now.learning.phase !== 'done');
   const [first] = pictures;
   return (
     <div className={`concept${open ? ' open' : ''}`}>
@@ -34,7 +38,7 @@ export function ConceptCard({ concept }: { concept: Concept }) {
         </span>
         <span className="facts">
           <strong>{name || 'Unnamed concept'}</strong>
-          <span>{stateOf(concept)}</span>
+          <span>{learning ? 'being learned' : stateOf(concept)}</span>
         </span>
         <ChevronRight aria-hidden size={15} className="chevron" />
       </Button>
@@ -42,7 +46,9 @@ export function ConceptCard({ concept }: { concept: Concept }) {
         <div className="concept-body">
           <Words concept={concept} />
           {(pictures.length > 0 || !learned) && <ConceptPictures concept={concept} />}
+          {(pictures.length > 0 || !learned) && <LearnForm concept={concept} />}
           <div className="row">
+            {learned && <UseInEdits id={id} />}
             {learned && (
               <Button className="button plain small" onPress={() => void exportConcept(concept)}>
                 <Download aria-hidden size={15} /> Export concept
@@ -50,6 +56,7 @@ export function ConceptCard({ concept }: { concept: Concept }) {
             )}
             <Button
               className="button quiet small"
+              isDisabled={learning}
               onPress={() => commit(`Remove ${name || 'concept'}`, (doc) => removeConcept(doc, id))}
             >
               <Trash2 aria-hidden size={15} /> Remove
@@ -61,10 +68,26 @@ export function ConceptCard({ concept }: { concept: Concept }) {
   );
 }
 
-function stateOf({ learned, pictures }: Concept): string {
+function UseInEdits({ id }: { id: string }) {
+  const used = useDocument((doc) => doc.concept === id);
+  return (
+    <ToggleButton
+      className="button plain small"
+      isSelected={used}
+      onChange={(on) => commit('Choose concept', (doc) => chooseConcept(doc, on ? id : null))}
+    >
+      <ImagePlay aria-hidden size={15} /> {used ? 'Used in edits' : 'Use in edits'}
+    </ToggleButton>
+  );
+}
+
+function stateOf(concept: Concept): string {
+  const { learned, pictures } = concept;
+  const interrupted = unfinishedRun(concept);
+  if (interrupted) return `stopped at step ${interrupted.step}`;
   if (!learned) return pictures.length === 0 ? 'no pictures yet' : 'not learned yet';
   if (pictures.length === 0) return 'imported';
-  return `learned in ${learned.steps} steps`;
+  return outOfDate(concept, null) ? 'learned, changed since' : `learned in ${learned.steps} steps`;
 }
 
 function Words({ concept }: { concept: Concept }) {

@@ -1,22 +1,21 @@
-import { ChevronRight, Dices, RotateCcw } from 'lucide-react';
+import { ChevronRight, RotateCcw } from 'lucide-react';
 import { Button } from 'react-aria-components/Button';
 import { Disclosure, DisclosurePanel } from 'react-aria-components/Disclosure';
 import { Heading } from 'react-aria-components/Heading';
 import { resetOptions, setMethod, setOption, setSeed } from '../../document/actions';
+import type { OptionValue } from '../../document/document';
 import type { MethodInfo } from '../../engine/events';
 import { commit } from '../../state/document-store';
 import { methodOf } from '../../state/edits';
 import { session } from '../../state/session-store';
 import { setSettings } from '../../state/settings-store';
 import { useDocument, useSession, useSettings } from '../../state/use-store';
-import { Choice, Toggle } from '../parts/choices';
-import { NumberInput } from '../parts/fields';
+import { Choice } from '../parts/choices';
+import { OptionInput } from '../parts/OptionInput';
+import { SeedInput } from '../parts/SeedInput';
 
 /** In sight without opening anything. */
 const simple = ['steps'];
-/** Seeds of 32 bits: what PyTorch's generator takes, and short enough to read aloud. */
-const seeds = 2 ** 32;
-
 /** One form for every method, present and future: built from what the engine says of it. */
 export function MethodForm() {
   const info = useSession((now) => now.info);
@@ -35,25 +34,7 @@ export function MethodForm() {
         .map((field) => (
           <Field key={field} method={method} name={field} />
         ))}
-      <div className="seed">
-        <NumberInput
-          label="Seed"
-          value={seed}
-          min={0}
-          max={seeds - 1}
-          step={1}
-          compact
-          help="The same seed gives the same result."
-          onChange={(next) => commit('Set seed', (doc) => setSeed(doc, next))}
-        />
-        <Button
-          className="button plain icon"
-          aria-label="New seed"
-          onPress={() => commit('New seed', (doc) => setSeed(doc, Math.floor(Math.random() * seeds)))}
-        >
-          <Dices aria-hidden size={17} strokeWidth={1.75} />
-        </Button>
-      </div>
+      <SeedInput value={seed} onChange={(next) => commit('Set seed', (doc) => setSeed(doc, next))} />
       <Disclosure
         className="disclosure"
         isExpanded={advanced}
@@ -94,28 +75,9 @@ function Field({ method, name }: { method: MethodInfo; name: string }) {
   const field = method.fields[name]!;
   const fallback = method.defaults[name]!;
   const value = useDocument((doc) => doc.options[name]) ?? fallback;
-  const set = (next: number | string | boolean): void =>
+  const set = (next: OptionValue): void =>
     commit(`Set ${field.label.toLowerCase()}`, (doc) =>
       next === fallback ? resetOptions(doc, name) : setOption(doc, name, next),
     );
-  if (typeof fallback === 'boolean') {
-    return <Toggle label={field.label} help={field.help} value={value === true} onChange={set} />;
-  }
-  if (field.choices) {
-    const choices = field.choices.map((choice) => ({ id: choice, label: choice }));
-    return (
-      <Choice label={field.label} help={field.help} value={String(value)} choices={choices} onChange={set} />
-    );
-  }
-  return (
-    <NumberInput
-      label={field.label}
-      help={field.help}
-      value={Number(value)}
-      min={field.min}
-      max={field.max}
-      step={field.step}
-      onChange={set}
-    />
-  );
+  return <OptionInput field={field} value={value} onChange={set} />;
 }

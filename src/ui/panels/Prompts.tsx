@@ -1,16 +1,19 @@
 import { ArrowRight, Pencil } from 'lucide-react';
 import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
-import { setPrompts, setSubject } from '../../document/actions';
-import { update } from '../../state/document-store';
-import { subjectOf } from '../../state/edits';
+import { chooseConcept, setPrompts, setSubject } from '../../document/actions';
+import { conceptInUse, subjectOf, targetAsRead, targetOf } from '../../document/concepts';
+import { commit, update } from '../../state/document-store';
 import { useDocument } from '../../state/use-store';
 import { promptDiff } from '../../util/prompt-diff';
+import { Choice } from '../parts/choices';
 import { TextInput } from '../parts/fields';
 
 export function Prompts() {
   const source = useDocument((doc) => doc.sourcePrompt);
-  const target = useDocument((doc) => doc.targetPrompt);
+  const typed = useDocument((doc) => doc.targetPrompt);
+  const target = useDocument((doc) => targetAsRead(doc) ?? targetOf(doc));
+  const concept = useDocument((doc) => conceptInUse(doc)?.learned ?? null);
   return (
     <section aria-labelledby="prompts-heading">
       <h2 id="prompts-heading">Describe the change</h2>
@@ -26,21 +29,47 @@ export function Prompts() {
         label="Change to"
         edit="Edit description"
         rows={2}
-        value={target}
-        placeholder="a photo of a dog on a wooden table"
+        value={typed}
+        placeholder={
+          concept ? source || 'left empty, it stays as it is' : 'a photo of a dog on a wooden table'
+        }
         onChange={(targetPrompt) => update((doc) => setPrompts(doc, { targetPrompt }))}
       />
-      {source.trim() && target.trim() && <Subject source={source} target={target} />}
+      <ConceptChoice />
+      {source.trim() && target && <Subject source={source} target={target} />}
     </section>
   );
 }
+
+/** A learned concept may take the subject's place; how the model then reads the words is said. */
+function ConceptChoice() {
+  const concepts = useDocument((doc) => doc.concepts);
+  const chosen = useDocument((doc) => doc.concept);
+  const read = useDocument((doc) => (conceptInUse(doc)?.learned ? targetAsRead(doc) : null));
+  const choices = concepts.filter(({ learned, id }) => learned || id === chosen);
+  if (choices.length === 0) return null;
+  return (
+    <Choice
+      label="Concept"
+      value={chosen ?? none}
+      choices={[
+        { id: none, label: 'None, words alone' },
+        ...choices.map(({ id, name }) => ({ id, label: name || 'Unnamed concept' })),
+      ]}
+      help={read ? `Read as “${read}”.` : undefined}
+      onChange={(id) => commit('Choose concept', (doc) => chooseConcept(doc, id === none ? null : id))}
+    />
+  );
+}
+const none = 'none';
 
 /** The words that are swapped, found by comparing the prompts; a click corrects them. */
 function Subject({ source, target }: { source: string; target: string }) {
   const corrected = useDocument((doc) => doc.subject);
   const subject = useDocument(subjectOf);
   const [editing, setEditing] = useState(false);
-  const { replacement } = promptDiff(source, target);
+  const concept = useDocument((doc) => conceptInUse(doc)?.learned?.name);
+  const replacement = concept ?? promptDiff(source, target).replacement;
   if (editing || corrected !== null) {
     return (
       <div className="subject-field">

@@ -1,12 +1,13 @@
 import { CircleStop, Play } from 'lucide-react';
 import { useEffect, useRef } from 'react';
 import { Button } from 'react-aria-components/Button';
-import { ProgressBar } from 'react-aria-components/ProgressBar';
-import { notReady, restartEngine, seconds } from '../../state/edits';
+import { notReady, restartEngine } from '../../state/edits';
 import type { RunningEdit } from '../../state/session-store';
 import { useDocument, useSession } from '../../state/use-store';
 import { perform } from '../actions';
 import { Keys } from '../parts/ActionButton';
+import { ProgressLine } from '../parts/ProgressLine';
+import { stageWords } from '../stage-words';
 
 /** Run, and while an edit runs how far it is and how to stop it. Always in sight. */
 export function RunPanel() {
@@ -68,50 +69,15 @@ export function RunPanel() {
   );
 }
 
-const stages = {
-  queued: 'Waiting',
-  load: 'Loading the model',
-  compile: 'Preparing the networks',
-  encode: 'Reading the photo',
-  invert: 'Tracing the photo back to noise',
-  'null-text': 'Learning to retrace the photo',
-  guide: 'Trying the concept in this layout',
-  fit: 'Fitting the concept to the photo',
-  edit: 'Editing',
-  prior: 'Making pictures of the class',
-  learn: 'Learning',
-  look: 'Looking at the words',
-  decode: 'Finishing',
-} as const;
-
 function Progress({ edit }: { edit: RunningEdit }) {
   const { stage, fraction, step, total, secondsLeft } = edit;
   const editing = stage === 'edit' && step > 0;
-  const part = editing ? step / total : stage === 'decode' ? 1 : fraction;
-  const text = editing ? `Step ${step} of ${total}` : stages[stage];
   return (
-    <ProgressBar
-      className="progress"
-      aria-label="Editing"
-      valueLabel={text}
-      {...(part === null ? { isIndeterminate: true } : { value: Math.round(part * 100) })}
-    >
-      {({ percentage }) => (
-        <>
-          <div className="progress-text">
-            <span>{text}</span>
-            <span>
-              {editing && secondsLeft !== null && step < total ? `${seconds(secondsLeft)} left` : ''}
-            </span>
-          </div>
-          <div className="progress-track">
-            <div
-              className="progress-fill"
-              style={percentage === undefined ? undefined : { width: `${percentage}%` }}
-            />
-          </div>
-        </>
-      )}
-    </ProgressBar>
+    <ProgressLine
+      label="Editing"
+      text={editing ? `Step ${step} of ${total}` : stageWords[stage]}
+      part={editing ? step / total : stage === 'decode' ? 1 : fraction}
+      secondsLeft={editing && step < total ? secondsLeft : null}
+    />
   );
 }

@@ -2,12 +2,12 @@ import { SlidersHorizontal, Trash2 } from 'lucide-react';
 import { Button } from 'react-aria-components/Button';
 import { ToggleButton } from 'react-aria-components/ToggleButton';
 import { removeTake, showTake } from '../../document/actions';
+import { replacementOf } from '../../document/concepts';
 import type { Take } from '../../document/document';
 import { amend, commit } from '../../state/document-store';
 import { stepsAsked } from '../../state/edits';
 import { restoreTake } from '../../state/photos';
 import { useDocument, useSession } from '../../state/use-store';
-import { promptDiff } from '../../util/prompt-diff';
 import { Picture } from '../parts/Picture';
 
 /** Results, newest first; the photo itself is always at hand beside them. */
@@ -51,12 +51,6 @@ export function Takes() {
   );
 }
 
-/** 'dog', 'dog, stopped at 31 of 60' */
-function titleOf(take: Take): string {
-  const { replacement } = promptDiff(take.recipe.sourcePrompt, take.recipe.targetPrompt);
-  return replacement ?? take.recipe.targetPrompt;
-}
-
 function TakeCard({
   take,
   number,
@@ -68,7 +62,7 @@ function TakeCard({
   shown: boolean;
   disabled: boolean;
 }) {
-  const what = titleOf(take);
+  const what = replacementOf(take.recipe) ?? take.recipe.targetPrompt;
   const stopped = take.stopped ? `stopped at ${take.steps} of ${stepsAsked(take)}` : null;
   const name = `Take ${number}: ${what}${stopped ? `, ${stopped}` : ''}`;
   return (

@@ -8,7 +8,7 @@ const savedText = { saved: 'Saved in this browser', saving: 'Saving…', failed:
 export function TopBar() {
   const undo = useUndoLabel();
   const redo = useRedoLabel();
-  const hasPhoto = useDocument((doc) => doc.photo !== null);
+  const hasWork = useDocument((doc) => doc.photo !== null || doc.concepts.length > 0);
   const saved = useSession((now) => now.saved);
   return (
     <header className="top-bar">
@@ -24,7 +24,7 @@ export function TopBar() {
         <ActionButton id="redo" icon={Redo2} hint={redo ? `Redo: ${redo}` : 'Redo'} />
       </div>
       <span className="spring" />
-      {hasPhoto && <span className={`saved ${saved}`}>{savedText[saved]}</span>}
+      {hasWork && <span className={`saved ${saved}`}>{savedText[saved]}</span>}
       <div className="group">
         <ActionButton id="help" icon={CircleHelp} />
         <ActionButton id="export" icon={Download} look="plain">

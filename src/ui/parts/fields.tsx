@@ -40,7 +40,7 @@ export function NumberInput({
       value={value}
       onChange={(next) => Number.isFinite(next) && next !== value && onChange(next)}
       isDisabled={isDisabled}
-      formatOptions={{ useGrouping: false, maximumFractionDigits: 4 }}
+      formatOptions={{ useGrouping: false, maximumFractionDigits: 8 }}
       {...(min !== undefined && { minValue: min })}
       {...(max !== undefined && { maxValue: max })}
       {...(step !== undefined && { step })}

@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises';
+import { expect, type Page, test } from '@playwright/test';
+import { killEngine, type NamedFile, Studio } from './app';
+
+/** Few enough for a slow machine; what is shown here holds for any number. */
+const STEPS = 6;
+
+/** The header of a safetensors file. */
+const headerOf = ({
+  bytes,
+}: NamedFile): Record<string, { readonly shape: readonly number[] }> & {
+  readonly __metadata__: Readonly<Record<string, string>>;
+} => JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0))).toString());
+/** SHA-256 of the tensors alone: the header also says when it was learned. */
+const learnedIn = (file: NamedFile): string => headerOf(file).__metadata__.sshs_model_hash!;
+
+async function exportConcept(page: Page): Promise<NamedFile> {
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Export concept' }).click();
+  const file = await download;
+  return { name: file.suggestedFilename(), type: '', bytes: await readFile(await file.path()) };
+}
+
+test('a concept is learned; paused, killed, reloaded and resumed it is the same to the bit', async ({
+  page,
+}) => {
+  const studio = new Studio(page);
+  await studio.open();
+  await studio.conceptFromDemo(STEPS);
+  const bar = page.getByRole('progressbar', { name: 'Learning' });
+  await page.getByRole('button', { name: 'Learn', exact: true }).click();
+  await expect(bar).toBeVisible();
+  await expect(page.getByText('Miso is learned', { exact: true })).toBeVisible({ timeout: 150_000 });
+  await expect(page.getByRole('img', { name: `Miso after ${STEPS} steps, same seed` })).toBeVisible();
+  await expect(page.getByText(new RegExp(`^Loss at step ${STEPS}: `))).toBeVisible();
+  const whole = await exportConcept(page);
+  expect(whole.name).toBe('miso.safetensors');
+
+  await page.getByRole('button', { name: 'Learn again' }).click();
+  await expect(page.getByText(/^Step [1-3] of 6/)).toBeVisible({ timeout: 120_000 });
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await expect(page.getByRole('button', { name: 'Resume' })).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(/^Step [1-5] of 6, paused/)).toBeVisible();
+  await killEngine(page);
+  const stopped = page.getByText(/^Miso stopped at step [1-5] of 6\.$/);
+  await expect(stopped).toBeVisible();
+  await expect(page.getByText('Saved in this browser')).toBeVisible();
+  await page.reload();
+  await expect(stopped).toBeVisible();
+  await page.getByRole('button', { name: 'Resume' }).click();
+  await expect(page.getByText('Miso is learned', { exact: true })).toBeVisible({ timeout: 120_000 });
+  const resumed = await exportConcept(page);
+  expect(learnedIn(resumed)).toMatch(/^[0-9a-f]{64}$/);
+  expect(learnedIn(resumed)).toBe(learnedIn(whole));
+});

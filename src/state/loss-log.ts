@@ -1,0 +1,56 @@
+/** Weight of the past in the smoothed loss. */
+const memory = 0.96;
+
+/** Changes below this share are chance: every step draws its own noise. */
+const noise = 0.15;
+
+/** Loss by step, raw and smoothed, for a chart: too many and too often for a store. */
+export interface LossLog {
+  readonly steps: readonly number[];
+  readonly raw: readonly number[];
+  /** exponential mean, corrected for its start: early on the plain mean of what there is */
+  readonly smooth: readonly number[];
+  add(step: number, loss: number): void;
+  clear(): void;
+}
+
+export function createLossLog(): LossLog {
+  const steps: number[] = [];
+  const raw: number[] = [];
+  const smooth: number[] = [];
+  let [sum, weight] = [0, 0];
+  return {
+    steps,
+    raw,
+    smooth,
+    add(step, loss) {
+      if (!Number.isFinite(loss)) return;
+      sum = memory * sum + (1 - memory) * loss;
+      weight = memory * weight + (1 - memory);
+      steps.push(step);
+      raw.push(loss);
+      smooth.push(sum / weight);
+    },
+    clear() {
+      for (const list of [steps, raw, smooth]) list.length = 0;
+      [sum, weight] = [0, 0];
+    },
+  };
+}
+
+/** Of the run that is shown. */
+export const lossLog = createLossLog();
+
+/** The course of the loss in words; null before there is one. */
+export function lossSummary({ steps, raw, smooth }: LossLog): string | null {
+  const last = steps.length - 1;
+  if (last < 0) return null;
+  const of = (value: number): string => value.toPrecision(3);
+  const now = `Loss at step ${steps[last]}: ${of(raw[last]!)}`;
+  if (last < 10) return `${now}.`;
+  // the mean of the first ten: a single step says little
+  const start = smooth[9]!;
+  const change = (smooth[last]! - start) / start;
+  const course = Math.abs(change) < noise ? 'about as at the start' : change < 0 ? 'falling' : 'rising';
+  return `${now}, smoothed ${of(smooth[last]!)}: ${course} (${of(start)}).`;
+}
