@@ -3,7 +3,13 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Recipe } from '../src/document/document';
+import { textWidth } from '../src/formats/concept-base';
+import { writeTextualInversion } from '../src/formats/concept-export';
+import { readConceptBase } from '../src/formats/model-folder';
+import { ndArray } from '../src/util/nd-array';
 import type { Pixels } from '../src/util/pixels';
+import { createTorchRng } from '../src/util/random';
 import { diskTree } from './disk-tree';
 import { readArguments } from './edit/arguments';
 import { runEdit } from './edit/run';
@@ -43,9 +49,24 @@ test.each([
   [['--demo', '--out', 'x', '--square', '1,2'], '--square'],
   [['--demo', '--out', 'x', '--option', 'steps'], 'NAME=VALUE'],
   [['--demo', '--out', 'x', '--nonsense'], '--nonsense'],
+  [['--demo', '--out', 'x', '--fit'], 'needs a concept'],
+  [['--demo', '--out', 'x', '--concept', 'c', '--fit-steps', '3'], 'goes with --fit'],
+  [['--demo', '--out', 'x', '--fit-file', 'f'], 'goes with --fit'],
+  [['--demo', '--out', 'x', '--concept', 'c', '--fit', '--fit-gamma', '9'], 'from 0 to 2'],
+  [['--demo', '--out', 'x', '--concept', 'c', '--fit', '--fit-sampling', 'best'], 'guided, inverted, noise'],
 ])('arguments %o are refused by name', (args, named) => {
   expect(() => readArguments(args)).toThrowError(expect.objectContaining({ code: 'BAD_REQUEST' }));
   expect(() => readArguments(args)).toThrow(named);
+});
+
+test('every option of a fit has a flag', () => {
+  const args = ['--demo', '--out', 'x', '--concept', 'c', '--fit', '--fit-file', 'f'];
+  const flags = ['--fit-ddim-steps', '5', '--fit-learning-rate', '0.001', '--fit-one-step', 'sds'];
+  expect(readArguments([...args, ...flags]).fit).toEqual({
+    file: 'f',
+    options: { ddimSteps: 5, learningRate: 0.001, oneStep: 'sds' },
+  });
+  expect(readArguments(args).fit!.options).toEqual({});
 });
 
 test('a file that is not a picture ends in one line, exit code 2 and nothing written', async () => {
@@ -139,3 +160,47 @@ test('the same seed gives the same picture; a black mask leaves the photo alone'
   expect(spread(first.directions[0]!, 0)).toBeGreaterThan(40);
   expect(first.directions).toHaveLength(2);
 }, 60_000);
+
+test('a concept is fitted first; its fit is kept, reused for the same and never overwritten', async () => {
+  const base = await readConceptBase(diskTree(starter));
+  const width = textWidth(base);
+  const vectors = ndArray(createTorchRng(1).randn(width), [1, width]);
+  const about = { title: 'Miso', method: 'textual-inversion', classWord: 'cat', resolution: 128 } as const;
+  const file = { base, about: { ...about, predictionType: 'epsilon', appVersion: '1', date: '' } } as const;
+  const bytes = await writeTextualInversion({ token: '<miso>', vectors }, file);
+  const [concept, fit, out] = ['miso.safetensors', 'fit.safetensors', 'fitted'].map((name) => join(folder, name));
+  await writeFile(concept!, bytes);
+  const target = ['--target-prompt', 'a photo of a cat on a wooden table', '--concept', concept!];
+  const options = { steps: 2, ddimSteps: 2, samples: 1 };
+  const flags = ['--fit', '--fit-steps', '2', '--fit-ddim-steps', '2', '--fit-samples', '1', '--fit-file', fit!];
+  const { code, stderr } = await edit('--demo', ...target, '--steps', '1', ...flags, '--out', out!);
+  expect(code, stderr).toBe(0);
+  expect(await readdir(join(out!, 'guided'))).toEqual(['0001.png']);
+  const read = async (name: string) => JSON.parse(await readFile(join(out!, name), 'utf8'));
+  const metrics = await read('metrics.json');
+  expect(metrics.fit).toMatchObject({ cached: false, steps: 2 });
+  expect(metrics.fit.log.map(Object.keys)).toEqual(
+    Array(2).fill(['delta2', 'gap', 'modeShift', 'gradNorm', 'applied']),
+  );
+  const recipe: Recipe = await read('recipe.json');
+  expect(recipe.fit!.key).toBe(metrics.fit.key);
+
+  const kept = { name: 'fit.safetensors', bytes: new Uint8Array(await readFile(fit!)) };
+  const again = async (seed: number) =>
+    runEdit(
+      nodeHost(async () => diskTree(starter)),
+      {
+        photo: await readImage(join(root, 'public/demo/cat-on-table.jpg')),
+        photoName: 'cat',
+        mask: null,
+        model: 'starter',
+        concept: { name: 'miso.safetensors', bytes },
+        fit: { options, file: kept },
+        edit: { ...recipe, subject: null, seed, options: { ...recipe.options } },
+      },
+    );
+  const reused = await again(recipe.seed);
+  expect(reused.fit!.result).toMatchObject({ cached: true, fit: { key: metrics.fit.key } });
+  expect(reused.result.recipe).toEqual(recipe);
+  await expect(again(7)).rejects.toThrow('the fit of something else');
+}, 180_000);

@@ -1,5 +1,6 @@
 /** Command line of an edit: the same engine as the page, without it. Exit code 2: bad arguments or files. */
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { EditEvent } from '../src/engine/events';
@@ -12,9 +13,10 @@ import type { Pixels } from '../src/util/pixels';
 import { type EditArguments, readArguments, USAGE } from './edit/arguments';
 import { writeAttention } from './edit/attention';
 import { BACKENDS } from './edit/backends';
+import type { FitOutput } from './edit/fit';
 import { measure } from './edit/measure';
 import type { EditInput } from './edit/run';
-import { readImage, writeImage } from './images';
+import { readImage, writeAtomically, writeImage } from './images';
 
 /** Of the folder public/demo. */
 interface Demo {
@@ -28,7 +30,8 @@ interface Demo {
 async function readInput(args: EditArguments): Promise<EditInput> {
   const model = args.model === null ? 'starter' : basename(resolve(args.model));
   const { attention, directions } = args;
-  const concept = args.concept === null ? null : await readConceptFile(args.concept);
+  const concept = args.concept === null ? null : await readNamed('the concept', args.concept);
+  const fit = args.fit && { options: args.fit.options, file: await readFitFile(args.fit.file) };
   const painted = args.mask === null ? null : await readImage(args.mask);
   if (args.source !== null) {
     const photo = await readImage(args.source);
@@ -39,6 +42,7 @@ async function readInput(args: EditArguments): Promise<EditInput> {
       mask,
       model,
       concept,
+      fit,
       attention,
       directions,
       edit: args.edit,
@@ -56,18 +60,22 @@ async function readInput(args: EditArguments): Promise<EditInput> {
   };
   const photo = await readImage(join(folder, demo.photo));
   const mask = painted && (await fitMask(painted, photo));
-  return { photo, photoName: demo.photo, mask, model, concept, attention, directions, edit };
+  return { photo, photoName: demo.photo, mask, model, concept, fit, attention, directions, edit };
 }
 
-const readConceptFile = async (path: string): Promise<NonNullable<EditInput['concept']>> => ({
+const readNamed = async (what: string, path: string): Promise<NonNullable<EditInput['concept']>> => ({
   name: basename(path),
   bytes: await readFile(path).then(
     (bytes) => new Uint8Array(bytes),
     (error: NodeJS.ErrnoException) => {
-      throw new AppError('BAD_REQUEST', `cannot read the concept ${path}: ${error.code}`);
+      throw new AppError('BAD_REQUEST', `cannot read ${what} ${path}: ${error.code}`);
     },
   ),
 });
+
+/** null when there is none yet */
+const readFitFile = async (path: string | null): Promise<(EditInput['concept'] & {}) | null> =>
+  path !== null && existsSync(path) ? readNamed('the fit', path) : null;
 
 /** What the command may leave in --out, written aside first: nothing half-written or of an earlier run is ever there. */
 const OUTPUTS = [
@@ -75,6 +83,7 @@ const OUTPUTS = [
   'square.png',
   'frames',
   'directions',
+  'guided',
   'attention',
   'recipe.json',
   'metrics.json',
@@ -94,9 +103,13 @@ async function main(): Promise<void> {
     const folder = args.model ?? join(import.meta.dirname, '../public/models/starter');
     const output = await BACKENDS[args.backend](input, folder, (event) => {
       if (event.kind === 'preview') looks.push(event);
-      if (event.kind === 'notice') console.error(event.message);
-      if (event.kind === 'step') progress(event.index + 1, event.total);
+      const job = event.kind === 'fit' ? event.event : event;
+      if (job.kind === 'notice') console.error(job.message);
+      if (job.kind === 'step' || job.kind === 'guided') {
+        progress(event.kind === 'fit' ? (job.kind === 'step' ? 'fit' : 'sampling') : 'edit', job);
+      }
     });
+    if (args.fit?.file && output.fit) await writeAtomically(args.fit.file, output.fit.bytes);
     const { recipe, timings } = output.result;
     const { edited, reconstruction: source } = output;
     // as the page: a painted mask counts at its own resolution
@@ -108,6 +121,7 @@ async function main(): Promise<void> {
       join(aside, 'frames'),
       looks.map(({ pixels, quality }) => live(pixels, quality)),
     );
+    if (output.fit?.samples.length) await writeSeries(join(aside, 'guided'), output.fit.samples);
     if (args.directions) await writeSeries(join(aside, 'directions'), output.directions);
     if (output.attention) await writeAttention(join(aside, 'attention'), output.attention, before);
     await writeImage(join(aside, 'result.png'), result, 'png', { recipe });
@@ -115,18 +129,20 @@ async function main(): Promise<void> {
     const total = performance.now() - from;
     const metrics = {
       backend: args.backend,
-      milliseconds: { ...timings, total },
+      milliseconds: { ...timings, firstPreview: output.firstPreview, total },
+      ...(output.fit && { fit: fitMetrics(output.fit) }),
       ...(await measure(input.photo, result, output)),
     };
     await writeFile(join(aside, 'recipe.json'), `${JSON.stringify(recipe, null, 2)}\n`);
     await writeFile(join(aside, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
+    const fitted = !output.fit ? '' : output.fit.result.cached ? 'fit reused, ' : 'fitted, ';
     await mkdir(out, { recursive: true });
     for (const name of OUTPUTS) {
       await rm(join(out, name), { recursive: true, force: true });
     }
     for (const name of await readdir(aside)) await rename(join(aside, name), join(out, name));
     console.log(
-      `${out}: ${recipe.subject ?? 'everything'} changed in ${output.result.steps} steps, ${(total / 1000).toFixed(1)} s`,
+      `${out}: ${fitted}${recipe.subject ?? 'everything'} changed in ${output.result.steps} steps, ${(total / 1000).toFixed(1)} s`,
     );
   } finally {
     await rm(aside, { recursive: true, force: true });
@@ -141,9 +157,20 @@ async function writeSeries(folder: string, pictures: readonly Pixels[]): Promise
   }
 }
 
-function progress(done: number, total: number): void {
+/** What metrics.json says of a fit; `log` has the metrics of every step. */
+const fitMetrics = ({ result: { fit, cached, metrics, timings }, firstPreview, log }: FitOutput) => ({
+  key: fit.key,
+  cached,
+  steps: fit.steps,
+  milliseconds: { ...timings, firstPreview },
+  metrics,
+  log,
+});
+
+function progress(what: string, { index, total }: { readonly index: number; readonly total: number }): void {
   if (!process.stderr.isTTY) return;
-  process.stderr.write(done < total ? `\rstep ${done} of ${total}` : '\r\x1b[K');
+  const done = index + 1;
+  process.stderr.write(done < total ? `\r${what}: step ${done} of ${total}` : '\r\x1b[K');
 }
 
 if (process.argv.includes('--help')) console.log(USAGE);

@@ -2,16 +2,18 @@ import { parseArgs } from 'node:util';
 import { type Document, emptyDocument, type OptionValue, type Square } from '../../src/document/document';
 import type { BackendName } from '../../src/runtime/capabilities';
 import { AppError } from '../../src/util/errors';
+import { FIT_ARGUMENTS, FIT_USAGE, type FitArguments, readFitArguments } from './fit-arguments';
 
 export const USAGE = `usage: npm run edit -- --source FILE --source-prompt P --target-prompt P --out DIR
          [--edit sds|dds|dds-s|dds-sm] [--subject WORDS] [--mask FILE] [--square X,Y,SIZE] [--steps N] [--guidance W]
          [--seed N] [--option NAME=VALUE]... [--model DIR] [--backend node|wasm|webgpu]
-         [--concept FILE] [--attention] [--directions]
+         [--concept FILE [--fit [--fit-file FILE] [--fit-steps N]...]] [--attention] [--directions]
        npm run edit -- --demo --out DIR
 
 --attention   also writes attention/: where every word of both descriptions is attended to, per part of the network and
               size, and all of it on one sheet.png
---directions  also writes directions/: what each step took away from the picture, decoded; even brown is no change`;
+--directions  also writes directions/: what each step took away from the picture, decoded; even brown is no change
+${FIT_USAGE}`;
 
 export interface EditArguments {
   /** null: the demo */
@@ -23,6 +25,8 @@ export interface EditArguments {
   readonly backend: BackendName;
   /** concept file of any layout */
   readonly concept: string | null;
+  /** null: the concept as it was learned */
+  readonly fit: FitArguments | null;
   readonly attention: boolean;
   readonly directions: boolean;
   /** what the arguments say about the edit; anything unsaid is as in an empty document */
@@ -68,6 +72,7 @@ export function readArguments(argv: readonly string[]): EditArguments {
     model: values.model ?? null,
     backend,
     concept: values.concept ?? null,
+    fit: refused(() => readFitArguments(values)),
     attention: values.attention ?? false,
     directions: values.directions ?? false,
     edit: {
@@ -90,8 +95,8 @@ function optionValue(text: string): OptionValue {
 
 function parse(argv: readonly string[]) {
   const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
+  return refused(() =>
+    parseArgs({
       args: [...argv],
       options: {
         source: text,
@@ -112,8 +117,16 @@ function parse(argv: readonly string[]) {
         attention: { type: 'boolean' },
         directions: { type: 'boolean' },
         demo: { type: 'boolean' },
+        ...FIT_ARGUMENTS,
       },
-    });
+    }),
+  );
+}
+
+/** What a reader of arguments complains about, as our own. */
+function refused<T>(read: () => T): T {
+  try {
+    return read();
   } catch (error) {
     throw wrong((error as Error).message);
   }

@@ -1,16 +1,15 @@
-import type { EditEvent } from '../../src/engine/events';
 import type { BackendName } from '../../src/runtime/capabilities';
 import { diskTree } from '../disk-tree';
 import { withBrowser } from '../harness/browser';
 import { nodeHost } from '../node-host';
 import type { run as runInBrowser } from './in-browser';
-import { type EditInput, type EditOutput, runEdit } from './run';
+import { type EditInput, type EditNews, type EditOutput, runEdit } from './run';
 
 /** Runs an edit on the checkpoint in a folder of the disk. */
 export type EditBackend = (
   input: EditInput,
   folder: string,
-  watch: (event: EditEvent) => void,
+  watch: (event: EditNews) => void,
 ) => Promise<EditOutput>;
 
 const browser =

@@ -1,4 +1,3 @@
-import type { EditEvent } from '../../src/engine/events';
 import type { BackendName } from '../../src/runtime/capabilities';
 import { loadOrtWeb } from '../../src/runtime/ort-web';
 import { startBackend } from '../../src/runtime/start';
@@ -6,7 +5,7 @@ import { memoryBlobs } from '../../src/storage/blobs';
 import { httpTree } from '../../src/storage/http-tree';
 import { blobHost } from '../blob-host';
 import type { BrowserFunction } from '../harness/protocol';
-import { type EditInput, type EditOutput, runEdit } from './run';
+import { type EditInput, type EditNews, type EditOutput, runEdit } from './run';
 
 interface BrowserInput {
   readonly edit: EditInput;
@@ -16,7 +15,7 @@ interface BrowserInput {
 }
 
 /** An edit in a browser's worker on a chosen backend. */
-export const run: BrowserFunction<BrowserInput, EditEvent, EditOutput> = async (
+export const run: BrowserFunction<BrowserInput, EditNews, EditOutput> = async (
   { edit, backend, model },
   emit,
 ) => {

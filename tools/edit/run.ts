@@ -4,7 +4,7 @@ import { conceptInUse, conceptPrompt } from '../../src/document/concepts';
 import { type Document, emptyDocument, type ImageRef } from '../../src/document/document';
 import { defaultSquare } from '../../src/document/square';
 import { createLocalEngine, type LocalEngine } from '../../src/engine/engine';
-import type { EditEvent, EditResult, JobEvent, LookResult } from '../../src/engine/events';
+import type { EditEvent, EditResult, FitEvent, JobEvent, LookResult } from '../../src/engine/events';
 import type { EngineHost } from '../../src/engine/host';
 import { readConcept } from '../../src/formats/concept';
 import { learnedFrom } from '../../src/formats/concept-learned';
@@ -14,6 +14,7 @@ import { bytesSource } from '../../src/util/byte-source';
 import { AppError } from '../../src/util/errors';
 import type { Pixels } from '../../src/util/pixels';
 import { promptDiff } from '../../src/util/prompt-diff';
+import { type FitInput, type FitOutput, withFit } from './fit';
 
 export interface EditInput {
   readonly photo: Pixels;
@@ -23,6 +24,8 @@ export interface EditInput {
   readonly model: string;
   /** a concept file of any layout; null: words alone */
   readonly concept?: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> } | null;
+  /** null: the concept as it was learned */
+  readonly fit?: FitInput | null;
   readonly edit: Pick<
     Document,
     'sourcePrompt' | 'targetPrompt' | 'subject' | 'method' | 'seed' | 'options' | 'square'
@@ -38,11 +41,18 @@ export interface EditOutput {
   readonly edited: Pixels;
   readonly reconstruction: Pixels;
   readonly mask: Pixels | null;
+  /** null: the concept was not fitted */
+  readonly fit: FitOutput | null;
+  /** ms from the start of the edit to its first picture */
+  readonly firstPreview: number | null;
   /** null: not asked for */
   readonly attention: LookResult | null;
   /** one per step; zero, no change, is the decoder's neutral brown. Empty: not asked for */
   readonly directions: readonly Pixels[];
 }
+
+/** What the command line sees of a run. */
+export type EditNews = EditEvent | { readonly kind: 'fit'; readonly event: FitEvent };
 
 /**
  * Run an edit exactly as the page would: the same document, recipe and engine. DOM-free: runs in Node and, for the
@@ -53,7 +63,7 @@ export interface EditOutput {
 export async function runEdit(
   host: EngineHost,
   input: EditInput,
-  watch: (event: EditEvent) => void = () => {},
+  watch: (event: EditNews) => void = () => {},
 ): Promise<EditOutput> {
   const engine = createLocalEngine(host);
   try {
@@ -61,27 +71,40 @@ export async function runEdit(
     const mask: ImageRef | null = input.mask && (await host.writeImage(input.mask, 'mask'));
     const square = input.edit.square ?? defaultSquare(photo);
     checkSquare(input.photo, square);
-    const words: Document = { ...emptyDocument, ...input.edit, photo, mask, square, model: input.model };
-    const doc = input.concept ? await withConcept(host, words, input.concept) : words;
-    const { methods } = await engine.info(doc.model);
-    const method = methods.find(({ name }) => name === doc.method);
+    const words = { ...emptyDocument, ...input.edit, photo, mask, square, model: input.model };
+    const plain = input.concept ? await withConcept(host, words, input.concept) : words;
+    const { methods } = await engine.info(plain.model);
+    const method = methods.find(({ name }) => name === plain.method);
     if (!method) {
       throw new AppError(
         'BAD_REQUEST',
-        `there is no edit "${doc.method}"; try ${methods.map((m) => m.name).join(', ')}`,
+        `there is no edit "${plain.method}"; try ${methods.map((m) => m.name).join(', ')}`,
       );
     }
-    const unknown = Object.keys(doc.options).find((name) => !(name in method.defaults));
-    if (unknown) throw new AppError('BAD_REQUEST', `${doc.method} has no option "${unknown}"`);
-    const recipe = recipeOf(doc, photo, method.defaults, subjectOf(doc));
+    const unknown = Object.keys(plain.options).find((name) => !(name in method.defaults));
+    if (unknown) throw new AppError('BAD_REQUEST', `${plain.method} has no option "${unknown}"`);
+    const subject = subjectOf(plain);
+    const frame = { ...plain, photo, square };
+    const seen = (event: FitEvent): void => watch({ kind: 'fit', event });
+    const { doc, fit } = input.fit
+      ? await withFit(host, engine, frame, subject, input.fit, seen)
+      : { doc: plain, fit: null };
+    const recipe = recipeOf(doc, photo, method.defaults, subject);
     const { signal } = new AbortController();
     const record = { directions: input.directions ?? false };
-    const result = await resultOf(engine.edit({ recipe, record }, signal), watch);
+    const started = performance.now();
+    let firstPreview: number | null = null;
+    const result = await resultOf(engine.edit({ recipe, record }, signal), (event: EditEvent) => {
+      if (event.kind === 'preview') firstPreview ??= performance.now() - started;
+      watch(event);
+    });
     return {
       result,
       edited: await host.readImage(result.square.id),
       reconstruction: await host.readImage(result.reconstruction.id),
       mask: result.mask && (await host.readImage(result.mask.id)),
+      fit,
+      firstPreview,
       attention: input.attention ? await resultOf(engine.look({ recipe }, signal)) : null,
       directions: await directionsOf(engine, result),
     };

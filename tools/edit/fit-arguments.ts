@@ -1,0 +1,63 @@
+/** Arguments of fitting: one flag for every option of steering, from its field. */
+import type { OptionValue } from '../../src/document/document';
+import { steerFields } from '../../src/steering/options';
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** Flag without its dashes → option. */
+const FLAGS: ReadonlyMap<string, string> = new Map(
+  Object.keys(steerFields).map((name) => [`fit-${kebab(name)}`, name]),
+);
+
+export const FIT_ARGUMENTS = {
+  fit: { type: 'boolean' },
+  'fit-file': { type: 'string' },
+  ...Object.fromEntries([...FLAGS.keys()].map((flag) => [flag, { type: 'string' } as const])),
+} as const;
+
+const lines = [...FLAGS].map(([flag, name]) => {
+  const field = steerFields[name]!;
+  const values = 'choices' in field ? field.choices.join('|') : `${field.min}..${field.max}`;
+  return `  ${`--${flag} ${values}`.padEnd(44)} ${field.help}`;
+});
+
+export const FIT_USAGE = `--fit           first fits the concept to the photo; writes guided/, the samples that it learns from
+--fit-file FILE keeps the fit there, or takes it from there: it must have been made with the same settings
+${lines.join('\n')}`;
+
+export interface FitArguments {
+  /** what differs from the model's own */
+  readonly options: Readonly<Record<string, OptionValue>>;
+  readonly file: string | null;
+}
+
+/**
+ * @param values  parsed arguments by flag
+ * @returns null when there is nothing to fit
+ * @throws Error in one line
+ */
+export function readFitArguments(
+  values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>,
+): FitArguments | null {
+  const given = [...FLAGS].filter(([flag]) => values[flag] !== undefined);
+  const file = typeof values['fit-file'] === 'string' ? values['fit-file'] : null;
+  if (values.fit !== true) {
+    const stray = file === null ? given[0]?.[0] : 'fit-file';
+    if (stray) throw new Error(`--${stray} says how to fit: it goes with --fit`);
+    return null;
+  }
+  if (values.concept === undefined) throw new Error('--fit needs a concept to fit: --concept FILE');
+  const options = given.map(([flag, name]) => [name, optionOf(flag, name, String(values[flag]))] as const);
+  return { options: Object.fromEntries(options), file };
+}
+
+function optionOf(flag: string, name: string, text: string): OptionValue {
+  const field = steerFields[name]!;
+  if ('choices' in field) {
+    if (field.choices.includes(text)) return text;
+    throw new Error(`--${flag} is one of ${field.choices.join(', ')}, not "${text}"`);
+  }
+  const value = Number(text);
+  if (text.trim() !== '' && value >= field.min && value <= field.max) return value;
+  throw new Error(`--${flag} is a number from ${field.min} to ${field.max}, not "${text}"`);
+}
