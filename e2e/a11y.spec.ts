@@ -54,6 +54,30 @@ test('no state of the studio has an accessibility finding', async ({ page }) => 
   await expectAccessible(page, 'error');
 });
 
+test('no state of learning has an accessibility finding', async ({ page }) => {
+  const studio = new Studio(page);
+  await studio.open();
+  await page.getByRole('button', { name: 'New concept' }).click();
+  await expectAccessible(page, 'empty concept');
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await studio.conceptFromDemo(4);
+  await page.getByRole('button', { name: 'How it learns' }).click();
+  await page.getByRole('button', { name: 'Picture 2' }).click();
+  await expectAccessible(page, 'concept, how it learns');
+
+  await page.getByRole('button', { name: 'Learn', exact: true }).click();
+  await expect(page.getByText(/^Step [1-3] of 4/)).toBeVisible({ timeout: 150_000 });
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await expect(page.getByText(/^Step [1-3] of 4, paused/)).toBeVisible({ timeout: 60_000 });
+  await expectAccessible(page, 'paused');
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await expect(page.getByText(/^Miso stopped at step/)).toBeVisible();
+  await expectAccessible(page, 'stopped');
+  await page.getByRole('button', { name: 'Use as is' }).click();
+  await page.getByRole('button', { name: 'Use in edits' }).click();
+  await expectAccessible(page, 'learned, in use');
+});
+
 test('the whole flow works with the keyboard alone', async ({ page }) => {
   const studio = new Studio(page);
   await studio.open();

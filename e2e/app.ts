@@ -98,6 +98,7 @@ export class Studio {
     await field.fill(String(steps));
     await field.press('Tab');
     await expect(this.page.getByText(new RegExp(`^Will run ${steps} steps`))).toBeVisible();
+    await this.page.getByRole('button', { name: 'How it learns' }).click();
   }
 
   /** Drop the phone photo and wait until it is the photo. */

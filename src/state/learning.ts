@@ -1,62 +1,20 @@
 import type { Remote } from 'comlink';
-import { chooseConcept } from '../document/actions';
 import { changeConcept, conceptOf } from '../document/concept-edits';
-import {
-  endRun,
-  keepCheckpoint,
-  type LearnPlan,
-  learnPlan,
-  putCheckpoint,
-  unfinishedRun,
-  withLearned,
-} from '../document/concept-learning';
+import { endRun, putCheckpoint, unfinishedRun, withLearned } from '../document/concept-learning';
 import { tokenFor } from '../document/concepts';
-import type { Concept, ConceptCheckpoint, Document } from '../document/document';
-import type { LearnEvent, LearnMethodInfo, LearnPort, LearnRequest } from '../engine/events';
+import type { BlobId, Document } from '../document/document';
+import type { LearnEvent, LearnPort, LearnRequest } from '../engine/events';
 import { AppError } from '../util/errors';
 import { stayAwake } from './awake';
 import { amend, commit, currentDocument, end } from './document-store';
-import { engineStarted, notReady, runEdit, startEngine } from './edits';
+import { engineStarted, startEngine } from './edits';
 import { isAbort, leavesRuins, reportError } from './errors';
+import { notLearnable, pace, planOf } from './learn-plan';
 import { lossLog } from './loss-log';
-import { announce, notify, type Session, session, setSession, updateLearning } from './session-store';
+import { announce, notify, session, setSession, updateLearning } from './session-store';
 import { setSettings, settings } from './settings-store';
 import { seconds, stepTimer } from './time-left';
 import { engine } from './workers';
-
-export const learnMethodOf = ({ method }: Concept, { info }: Session): LearnMethodInfo | null =>
-  info?.learnMethods.find(({ name }) => name === method) ?? null;
-
-/** What Learn would run; null until the engine has said what it can do. */
-export function planOf(concept: Concept, now: Session): LearnPlan | null {
-  const method = learnMethodOf(concept, now);
-  return method && learnPlan(concept, method.presets);
-}
-
-/** Why a concept cannot be learned yet, in words; null when it can. */
-export function notLearnable(concept: Concept, now: Session): string | null {
-  if (now.learning && now.learning.phase !== 'done') {
-    return now.learning.concept === concept.id ? 'It is being learned.' : 'Another concept is being learned.';
-  }
-  if (concept.pictures.length === 0) return 'Add pictures of it.';
-  if (!concept.name.trim()) return 'Give it a name.';
-  if (!concept.classWord.trim()) return 'Say what it is: a cat, a mug, a teapot.';
-  if (now.engine === 'failed') return 'The engine did not start.';
-  if (now.engine === 'restarting') return 'The engine is starting again.';
-  if (!now.info) return 'The engine is starting.';
-  if (!learnMethodOf(concept, now)) return 'It was learned elsewhere and has no pictures to learn from.';
-  return null;
-}
-
-/** What decides how long a step takes, on one computer. */
-const pace = (method: string, batch: unknown): string =>
-  [session().info?.capabilities.backend, method, batch].join(' ');
-
-/** s that a run of this plan takes, from runs before on this computer; null when there was none. */
-export function secondsFor({ method }: Concept, { options, steps }: LearnPlan): number | null {
-  const each = settings().stepSeconds[pace(method, options.batch)];
-  return each === undefined ? null : each * steps;
-}
 
 interface Running {
   readonly abort: AbortController;
@@ -254,58 +212,12 @@ export function cancelLearning(): void {
 
 /** Write a checkpoint after the step in progress, e.g. when the page may be closed soon. */
 export function saveCheckpoint(): void {
-  if (!running || session().learning?.stage !== 'learn') return;
-  void running.port.then((port) => port.save()).catch(reportError);
+  void running?.port.then((port) => port.save()).catch(reportError);
 }
 
-/** It outlives its run and is never deleted to make room. */
-export function keepLearned(id: string, checkpoint: ConceptCheckpoint): void {
-  amend((doc) => changeConcept(doc, id, (it) => keepCheckpoint(it, checkpoint)));
-  const kept = { ...checkpoint, kept: true };
-  const { checkpoints = [] } = session().learning ?? {};
-  updateLearning({ checkpoints: checkpoints.map((it) => (it.state === kept.state ? kept : it)) });
-  void running?.port.then((port) => port.keep(checkpoint.state)).catch(reportError);
-}
-
-/** The document with what was learned by then in use. */
-const trying =
-  (id: string, { learned }: ConceptCheckpoint) =>
-  (doc: Document): Document =>
-    chooseConcept(
-      changeConcept(doc, id, () => withLearned(learned)),
-      id,
-    );
-
-/** Why the newest checkpoint cannot be tried on the photo, in words; null when it can. */
-export function notTriable(doc: Document, now: Session): string | null {
-  const last = now.learning?.checkpoints.at(-1);
-  if (!now.learning || !last) return 'There is no checkpoint yet.';
-  return notReady(trying(now.learning.concept, last)(doc), now);
-}
-
-/** An edit of the photo with the newest checkpoint, which is kept: the take belongs to it. */
-export async function tryOnPhoto(): Promise<void> {
-  const { learning } = session();
-  const last = learning?.checkpoints.at(-1);
-  if (!learning || !last || notTriable(currentDocument(), session())) return;
-  keepLearned(learning.concept, last);
-  await runEdit(trying(learning.concept, last));
-}
-
-/** Edits use what was learned by then. */
-export function pickCheckpoint(id: string, { step, learned }: ConceptCheckpoint): void {
-  commit(`Use step ${step}`, (doc) => changeConcept(doc, id, () => withLearned(learned)));
-  announce(`${learned.name} is now as learned at step ${step}.`);
-}
-
-/** An interrupted run is given up. @param use  what it had learned is used in edits from now on */
-export function endUnfinished(id: string, use: boolean): void {
-  commit(use ? 'Use as is' : 'Discard run', (doc) =>
-    changeConcept(doc, id, (it) => {
-      const last = unfinishedRun(it);
-      return { ...endRun(it), ...(use && last && withLearned(last.learned)) };
-    }),
-  );
+/** Never delete this checkpoint to make room. */
+export function spareCheckpoint(state: BlobId): void {
+  void running?.port.then((port) => port.keep(state)).catch(reportError);
 }
 
 /** After a failure: as soon as the engine is ready, from the last checkpoint if there is one. */

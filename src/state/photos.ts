@@ -128,6 +128,7 @@ export async function openDemo(): Promise<void> {
       const known = doc.concepts.some((it) => it.pictures[0]?.image.id === concept.pictures[0]?.image.id);
       return known ? framed : putConcept(framed, concept);
     });
+    setSession({ openConcept: currentDocument().concepts.at(-1)?.id ?? null });
   });
   // the engine may still be starting: then it runs as soon as it is ready
   await engineStarted();

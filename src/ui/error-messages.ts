@@ -6,6 +6,8 @@ export interface ErrorMessage {
   readonly title: string;
   /** what is safe */
   readonly safe: string;
+  /** what is told of it is in plain words and comes first, not among the details */
+  readonly reason?: true;
   /** the one thing to do */
   readonly action: { readonly label: string; readonly run: ActionId };
 }
@@ -29,7 +31,7 @@ export const errorMessages: Readonly<Record<ErrorCode | 'UNEXPECTED', ErrorMessa
     action: retry,
   },
   OUT_OF_MEMORY: {
-    title: 'There is not enough memory for this edit',
+    title: 'There is not enough memory for this',
     safe: `${kept} Closing other tabs frees memory.`,
     action: retry,
   },
@@ -40,6 +42,7 @@ export const errorMessages: Readonly<Record<ErrorCode | 'UNEXPECTED', ErrorMessa
   },
   BAD_FILE: {
     title: 'This file cannot be read',
+    reason: true,
     safe: 'Nothing was changed.',
     action: another,
   },
@@ -59,7 +62,8 @@ export const errorMessages: Readonly<Record<ErrorCode | 'UNEXPECTED', ErrorMessa
     action: another,
   },
   UNSUPPORTED_MODEL: {
-    title: 'This model cannot be used here',
+    title: 'This does not go with the model',
+    reason: true,
     safe: kept,
     action: report,
   },

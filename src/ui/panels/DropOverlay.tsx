@@ -35,7 +35,8 @@ export function DropOverlay() {
       event.preventDefault();
       if (!carriesFiles(event.dataTransfer)) return;
       event.dataTransfer!.dropEffect = 'copy';
-      setOver(Math.max(1, event.dataTransfer!.items.length));
+      const dragged = [...event.dataTransfer!.items].filter(({ kind }) => kind === 'file');
+      setOver(Math.max(1, dragged.length));
     });
     on('dragleave', (event) => event.relatedTarget === null && setOver(0));
     on('drop', (event) => {

@@ -1,26 +1,22 @@
-import { Check, CircleStop, Flag, ImagePlay, Pause, Pin, Play, X } from 'lucide-react';
+import { CircleStop, Flag, ImagePlay, Pause, Play, X } from 'lucide-react';
 import { Button } from 'react-aria-components/Button';
 import { chooseConcept } from '../../document/actions';
 import { conceptOf } from '../../document/concept-edits';
 import { unfinishedRun } from '../../document/concept-learning';
 import type { Concept } from '../../document/document';
 import { commit } from '../../state/document-store';
+import { endUnfinished, notTriable, tryOnPhoto } from '../../state/learn-picks';
 import {
   cancelLearning,
-  endUnfinished,
   finishLearning,
-  keepLearned,
-  notTriable,
   pauseLearning,
-  pickCheckpoint,
   resumeConcept,
   resumeLearning,
-  tryOnPhoto,
 } from '../../state/learning';
 import { type Learning, setSession } from '../../state/session-store';
 import { useDocument, useSession } from '../../state/use-store';
 import { Loss } from '../parts/Loss';
-import { Picture } from '../parts/Picture';
+import { Checkpoints, Samples } from '../parts/learned-so-far';
 import { ProgressLine } from '../parts/ProgressLine';
 import { stageWords } from '../stage-words';
 
@@ -85,19 +81,20 @@ function Buttons({ learning: { phase, step, concept } }: { learning: Learning })
       </div>
     );
   }
+  const paused = phase === 'paused';
   const ending = phase === 'finishing' || phase === 'cancelling';
   return (
     <div className="row">
-      {phase === 'paused' ? (
-        <Button className="button solid small" onPress={resumeLearning}>
-          <Play aria-hidden size={14} fill="currentColor" /> Resume
-        </Button>
-      ) : (
-        <Button className="button plain small" isDisabled={phase !== 'running'} onPress={pauseLearning}>
-          <Pause aria-hidden size={14} /> {phase === 'pausing' ? 'Pausing…' : 'Pause'}
-        </Button>
-      )}
-      {phase === 'paused' && <TryOnPhoto />}
+      {/* one button, so that the keyboard stays with it */}
+      <Button
+        className={`button ${paused ? 'solid' : 'plain'} small`}
+        isDisabled={ending}
+        onPress={paused ? resumeLearning : pauseLearning}
+      >
+        {paused ? <Play aria-hidden size={14} fill="currentColor" /> : <Pause aria-hidden size={14} />}
+        {paused ? 'Resume' : phase === 'pausing' ? 'Pausing…' : 'Pause'}
+      </Button>
+      {paused && <TryOnPhoto />}
       <Button className="button plain small" isDisabled={ending || step === 0} onPress={finishLearning}>
         <Flag aria-hidden size={14} /> Finish now
       </Button>
@@ -133,63 +130,6 @@ function Progress({ learning }: { learning: Learning }) {
       part={steps ? step / total : fraction}
       secondsLeft={steps && step < total ? secondsLeft : null}
     />
-  );
-}
-
-function Samples({ learning: { samples }, name }: { learning: Learning; name: string }) {
-  return (
-    <div className="samples">
-      <h3>Samples, same seed</h3>
-      {samples.length === 0 ? (
-        <p className="help">What it looks like so far appears here from time to time.</p>
-      ) : (
-        <ul className="sample-strip" aria-label="Samples">
-          {samples.toReversed().map(({ step, image }) => (
-            <li key={step}>
-              <Picture id={image.id} label={`${name} after ${step} steps, same seed`} />
-              <span aria-hidden>{step}</span>
-            </li>
-          ))}
-        </ul>
-      )}
-    </div>
-  );
-}
-
-function Checkpoints({ learning, concept }: { learning: Learning; concept: Concept | null }) {
-  const { checkpoints, phase } = learning;
-  return (
-    <div className="checkpoints">
-      <h3>Checkpoints</h3>
-      {checkpoints.length === 0 && <p className="help">Saved every 15 seconds or so, and at each pause.</p>}
-      <ul aria-label="Checkpoints">
-        {checkpoints.toReversed().map((checkpoint) => {
-          const { step, state, kept, learned } = checkpoint;
-          const used = concept?.learned?.id === learned.id;
-          return (
-            <li key={state}>
-              <span>Step {step}</span>
-              <Button
-                className="button quiet small"
-                aria-label={`Use step ${step}`}
-                isDisabled={!concept || used || (phase !== 'paused' && phase !== 'done')}
-                onPress={() => concept && pickCheckpoint(concept.id, checkpoint)}
-              >
-                <Check aria-hidden size={13} /> {used ? 'In use' : 'Use'}
-              </Button>
-              <Button
-                className="button quiet small"
-                aria-label={`Keep step ${step}`}
-                isDisabled={!concept || kept === true}
-                onPress={() => concept && keepLearned(concept.id, checkpoint)}
-              >
-                <Pin aria-hidden size={13} /> {kept ? 'Kept' : 'Keep'}
-              </Button>
-            </li>
-          );
-        })}
-      </ul>
-    </div>
   );
 }
 

@@ -9,7 +9,8 @@ import { type LearnPlan, outOfDate } from '../../document/concept-learning';
 import type { Concept, PresetName } from '../../document/document';
 import type { LearnMethodInfo } from '../../engine/events';
 import { commit } from '../../state/document-store';
-import { learnConcept, learnMethodOf, notLearnable, planOf, secondsFor } from '../../state/learning';
+import { learnMethodOf, notLearnable, planOf, secondsFor } from '../../state/learn-plan';
+import { learnConcept } from '../../state/learning';
 import { roughly } from '../../state/time-left';
 import { useSession } from '../../state/use-store';
 import { Choice } from '../parts/choices';
@@ -24,14 +25,16 @@ const presets = [
 
 /** How a concept is learned, what that will take, and Learn. */
 export function LearnForm({ concept }: { concept: Concept }) {
-  const { id, preset, learned } = concept;
+  const { id, preset, learned, unfinished } = concept;
   const info = useSession((now) => now.info);
   const reason = useSession((now) => notLearnable(concept, now));
+  const busy = useSession(({ learning }) => learning !== null && learning.phase !== 'done');
   const method = useSession((now) => learnMethodOf(concept, now));
   const plan = useSession((now) => JSON.stringify(planOf(concept, now)));
   const change = (label: string, next: Partial<Concept>): void =>
     commit(label, (doc) => changeConcept(doc, id, () => next));
   if (!info || !method) return <p className="help">{reason}</p>;
+  const label = unfinished && !busy ? 'Start over' : learned ? 'Learn again' : 'Learn';
   const known = JSON.parse(plan) as LearnPlan;
   const stale = outOfDate(concept, known);
   return (
@@ -59,7 +62,7 @@ export function LearnForm({ concept }: { concept: Concept }) {
         aria-describedby={`learn-reason-${id}`}
         onPress={() => void learnConcept(id)}
       >
-        <GraduationCap aria-hidden size={16} /> {learned ? 'Learn again' : 'Learn'}
+        <GraduationCap aria-hidden size={16} /> {label}
       </Button>
       <p id={`learn-reason-${id}`} className="help">
         {reason ?? (stale ? 'Changed since it was learned.' : '')}

@@ -8,6 +8,7 @@ export function Loss({ step }: { step: number }) {
   const summary = lossSummary(lossLog);
   return (
     <div className="loss" data-step={step}>
+      <h3>Loss: thin each step, thick smoothed</h3>
       <Suspense fallback={<div className="loss-chart" />}>
         <LossChart />
       </Suspense>

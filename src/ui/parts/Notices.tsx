@@ -28,6 +28,8 @@ export function Notices() {
   );
 }
 
+const sentence = (text: string): string => (/[.!?…]$/.test(text) ? text : `${text}.`);
+
 function Card({ notice: { id, code, message } }: { notice: Notice }) {
   const words = code && errorMessages[code];
   return (
@@ -37,13 +39,16 @@ function Card({ notice: { id, code, message } }: { notice: Notice }) {
         {words ? (
           <>
             <strong>{words.title}</strong>
+            {words.reason && <p>{sentence(message)}</p>}
             <p>{words.safe}</p>
-            <details>
-              <summary>Details</summary>
-              <code>
-                {code}: {message}
-              </code>
-            </details>
+            {!words.reason && (
+              <details>
+                <summary>Details</summary>
+                <code>
+                  {code}: {message}
+                </code>
+              </details>
+            )}
             <Button
               className="button plain small"
               onPress={() => {
