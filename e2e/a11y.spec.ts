@@ -66,9 +66,8 @@ test('no state of learning has an accessibility finding', async ({ page }) => {
   await expectAccessible(page, 'concept, how it learns');
 
   await page.getByRole('button', { name: 'Learn', exact: true }).click();
-  await expect(page.getByText(/^Step [1-3] of 4/)).toBeVisible({ timeout: 150_000 });
   await page.getByRole('button', { name: 'Pause' }).click();
-  await expect(page.getByText(/^Step [1-3] of 4, paused/)).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('Step 1 of 4, paused')).toBeVisible({ timeout: 150_000 });
   await expectAccessible(page, 'paused');
   await page.getByRole('button', { name: 'Cancel' }).click();
   await expect(page.getByText(/^Miso stopped at step/)).toBeVisible();

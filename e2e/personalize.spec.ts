@@ -3,7 +3,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { killEngine, type NamedFile, Studio } from './app';
 
 /** Few enough for a slow machine; what is shown here holds for any number. */
-const STEPS = 6;
+const STEPS = 3;
 
 /** The header of a safetensors file. */
 const headerOf = ({
@@ -24,12 +24,14 @@ async function exportConcept(page: Page): Promise<NamedFile> {
 test('a concept is learned, tried while paused, resumed to the same bits after a kill and a reload, exported, imported and edited with', async ({
   page,
 }) => {
+  // the engine starts twice and prepares three runs
+  test.setTimeout(600_000);
   const studio = new Studio(page);
   await studio.open();
   await studio.dropPhoto();
   await studio.source.fill('a photo of a cat on a wooden table');
   await studio.quick();
-  await studio.set('Steps', 2);
+  await studio.set('Steps', 1);
   await studio.conceptFromDemo(STEPS);
   const learned = page.getByText('Miso is learned', { exact: true });
 
@@ -42,21 +44,20 @@ test('a concept is learned, tried while paused, resumed to the same bits after a
   expect(whole.name).toBe('miso.safetensors');
 
   await page.getByRole('button', { name: 'Learn again' }).click();
-  await expect(page.getByText(/^Step [1-3] of 6/)).toBeVisible({ timeout: 120_000 });
   await page.getByRole('button', { name: 'Pause' }).click();
-  await expect(page.getByText(/^Step [1-5] of 6, paused/)).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('Step 1 of 3, paused')).toBeVisible({ timeout: 150_000 });
   // the photo's description is enough of a wish: the concept takes the place of what it is
   await page.getByRole('button', { name: 'Try on my photo' }).click();
   await expect(page.getByRole('button', { name: 'Take 1: Miso' })).toBeVisible({ timeout: 120_000 });
 
   await killEngine(page);
-  const stopped = page.getByText(/^Miso stopped at step [1-5] of 6\.$/);
+  const stopped = page.getByText('Miso stopped at step 1 of 3.');
   await expect(stopped).toBeVisible();
   await expect(page.getByText('Saved in this browser')).toBeVisible();
   await page.reload();
   await expect(stopped).toBeVisible();
   await page.getByRole('button', { name: 'Resume' }).click();
-  await expect(learned).toBeVisible({ timeout: 120_000 });
+  await expect(learned).toBeVisible({ timeout: 150_000 });
   const resumed = await exportConcept(page);
   expect(learnedIn(resumed)).toMatch(/^[0-9a-f]{64}$/);
   expect(learnedIn(resumed)).toBe(learnedIn(whole));

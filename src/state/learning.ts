@@ -120,10 +120,10 @@ async function run(id: string, request: LearnRequest, from = 0): Promise<void> {
   );
 }
 
-/** A pause waits for the checkpoint that it asked for; before the first step there is nothing to keep. */
+/** A pause waits for the checkpoint that it asked for; while pictures of the class are made there is nothing to keep. */
 const pausesAfter = (event: LearnEvent): boolean =>
   session().learning?.phase === 'pausing' &&
-  (event.kind === 'checkpoint' || session().learning?.stage !== 'learn');
+  (event.kind === 'checkpoint' || session().learning?.stage === 'prior');
 
 /** Settles when the person goes on, cancels, or the engine is lost. */
 const resumed = (lost: AbortSignal): Promise<void> =>

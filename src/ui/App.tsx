@@ -1,5 +1,6 @@
 import { useEffect, useLayoutEffect } from 'react';
 import { useSession } from '../state/use-store';
+import { fileInputId, filesChosen } from './choose-files';
 import { ExportDialog } from './dialogs/ExportDialog';
 import { HelpDialog } from './dialogs/HelpDialog';
 import { PictureDialog } from './dialogs/PictureDialog';
@@ -41,6 +42,12 @@ export function App() {
       {dialog?.kind === 'help' && <HelpDialog />}
       {dialog?.kind === 'picture' && <PictureDialog image={dialog.image} />}
       {dialog?.kind === 'recipe' && <RecipeDialog image={dialog.image} recipe={dialog.recipe} />}
+      <input
+        id={fileInputId}
+        type="file"
+        hidden
+        onChange={({ currentTarget }) => filesChosen(currentTarget)}
+      />
     </div>
   );
 }

@@ -1,14 +1,25 @@
 import { openFiles } from '../state/photos';
 
-/** The browser's file dialog. `take` is called with what was chosen, not when nothing was. */
-export function chooseFiles(accept: string, multiple: boolean, take: (files: readonly File[]) => void): void {
-  document.getElementById('file-input')?.remove();
-  const input = document.createElement('input');
-  Object.assign(input, { type: 'file', id: 'file-input', accept, multiple, hidden: true });
-  input.addEventListener('change', () => take([...(input.files ?? [])]));
-  // in the page while it is asked: some browsers forget one that is not
-  document.body.append(input);
+/** The hidden file field in App. It is always there: Chromium opens no dialog for one that is made on a first key press. */
+export const fileInputId = 'file-input';
+
+type Take = (files: readonly File[]) => void;
+let take: Take = () => {};
+
+/** The browser's file dialog. `then` is called with what was chosen, not when nothing was. */
+export function chooseFiles(accept: string, multiple: boolean, then: Take): void {
+  const input = document.getElementById(fileInputId) as HTMLInputElement | null;
+  if (!input) return;
+  take = then;
+  Object.assign(input, { accept, multiple });
   input.click();
+}
+
+/** What the file field got. */
+export function filesChosen(input: HTMLInputElement): void {
+  take([...(input.files ?? [])]);
+  // the same file may be chosen again
+  input.value = '';
 }
 
 export const choosePhoto = (): void =>
