@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { AxeBuilder } from '@axe-core/playwright';
 import { expect, type Locator, type Page, type Worker } from '@playwright/test';
 import sharp from 'sharp';
 
@@ -154,4 +155,15 @@ export class Studio {
 export async function pixels(bytes: Buffer): Promise<{ width: number; height: number; data: Buffer }> {
   const { data, info } = await sharp(bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   return { width: info.width, height: info.height, data };
+}
+
+/** No finding of axe in the page as it is. @param state  what it is in, for the message */
+export async function expectAccessible(page: Page, state: string): Promise<void> {
+  const { violations } = await new AxeBuilder({ page })
+    // a tooltip only repeats the name of the button it belongs to; React Aria puts it at the end of the page
+    .exclude('[data-overlay-container]:has(> [role=tooltip])')
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    .analyze();
+  const found = violations.map(({ id, impact, nodes }) => `${state}: ${id} (${impact}) ${nodes[0]?.html}`);
+  expect(found).toEqual([]);
 }

@@ -11,6 +11,7 @@ import './ui/styles/canvas.css';
 import './ui/styles/concepts.css';
 import './ui/styles/dialogs.css';
 import './ui/styles/learning.css';
+import './ui/styles/viewer.css';
 import { logLevelFrom, setLogLevel } from './util/log';
 
 setLogLevel(logLevelFrom(location.search));

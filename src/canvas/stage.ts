@@ -67,6 +67,7 @@ export function mountCanvas(container: HTMLDivElement): CanvasControls {
   let viewport: Size = { width: 1, height: 1 };
   let shownPhoto: string | null = null;
   let shownTake: string | null = null;
+  let takeImage: ImageBitmap | undefined;
   let wasLive = false;
   let dragging = false;
 
@@ -106,13 +107,14 @@ export function mountCanvas(container: HTMLDivElement): CanvasControls {
     }
     if (shownTake !== (take?.id ?? null)) {
       shownTake = take?.id ?? null;
+      takeImage = undefined;
       // the last preview stays until the finished picture is there; another take's picture must not
       if (!wasLive) takeNode.image(undefined);
       if (!take) return;
       stitchedSquare(take)
         .then((bitmap) => {
           if (shownTake !== take.id) return;
-          takeNode.image(bitmap);
+          takeImage = bitmap;
           draw();
         })
         .catch(reportError);
@@ -125,7 +127,7 @@ export function mountCanvas(container: HTMLDivElement): CanvasControls {
     load(now);
     wasLive = now.live !== null;
     const { view, tool } = session();
-    const { photo, take, live, divider, showAfter, editable } = now;
+    const { photo, take, live, frame, divider, showAfter, editable } = now;
     stage.visible(photo !== null);
     if (!photo) return;
 
@@ -137,6 +139,7 @@ export function mountCanvas(container: HTMLDivElement): CanvasControls {
     const square = live?.square ?? take?.recipe.square;
     // the last preview stays until the finished picture has been drawn once
     if (live) takeNode.image(enlarge(live.preview));
+    else if (frame ?? takeImage) takeNode.image(frame ?? takeImage);
     after.visible(showAfter && square !== undefined && takeNode.image() !== undefined);
     if (square) {
       takeNode.position(square);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { leaveBranch, recipeOf, setPhoto, setSquare } from './actions';
+import { applyRecipe, leaveBranch, recipeOf, setPhoto, setSquare } from './actions';
 import { branchAt } from './branch';
 import { type Document, emptyDocument, type Take } from './document';
 import { restore, restoreRecipe } from './migrations';
@@ -19,14 +19,20 @@ const take: Take = {
 };
 const from = { frames: 'f'.repeat(64), frame: 23 };
 
-test('a branch has the settings of its take and goes on from the step, until the photo or the square changes', () => {
-  const branch = branchAt({ ...doc, seed: 9, square: { x: 0, y: 0, size: 50 } }, take, 23);
+test('a branch goes on from the step on its square with the settings at hand', () => {
+  const turned = { ...doc, seed: 9, square: { x: 0, y: 0, size: 50 } };
+  const branch = branchAt(turned, take, 23)!;
+  expect(recipeOf(branch, photo, { steps: 60 }, null)).toEqual({ ...recipe, seed: 9, from });
+  expect(branchAt(doc, { ...take, frames: undefined as never }, 3)).toBeNull();
+  expect(branchAt({ ...doc, photo: { ...photo, id: 'c'.repeat(64) } }, take, 3)).toBeNull();
+});
+
+test('a recipe that goes on from a step does so until the photo or the square changes', () => {
+  const branch = applyRecipe(doc, { ...recipe, from }, null);
   expect(recipeOf(branch, photo, { steps: 60 }, null)).toEqual({ ...recipe, from });
   for (const left of [leaveBranch(branch), setPhoto(branch, photo), setSquare(branch, branch.square!)]) {
     expect('from' in left).toBe(false);
   }
-  const { frames: _, ...forgotten } = take;
-  expect(branchAt(doc, forgotten, 3)).toBe(doc);
 });
 
 test('branches survive being stored; what is no content id or step does not', () => {

@@ -186,6 +186,7 @@ function methodsFor(overrides: Readonly<Record<string, number>>): readonly Metho
     help,
     defaults: kind === 'score' ? { ...defaults, ...overrides } : defaults,
     fields: Object.fromEntries(Object.keys(defaults).map((option) => [option, editFields[option]!])),
+    branches: kind === 'score',
   }));
 }
 

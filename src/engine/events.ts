@@ -246,6 +246,8 @@ export interface MethodInfo {
   readonly help: string;
   readonly defaults: Readonly<Record<string, number | string | boolean>>;
   readonly fields: Readonly<Record<string, OptionField>>;
+  /** of edits: whether one can go on from a step of another */
+  readonly branches?: boolean;
 }
 
 export interface LearnMethodInfo extends MethodInfo {

@@ -3,6 +3,7 @@ import type { BlobId, ImageRef, Recipe, Take } from '../document/document';
 import { cutSquare, squareIn } from '../formats/crop';
 import { fitMask } from '../formats/mask';
 import { describeFile, type FileContents, readRecipe } from '../formats/metadata';
+import { resize } from '../formats/resize';
 import { stitch, stitchSquare } from '../formats/stitch';
 import type { BlobStore } from '../storage/blobs';
 import { collectGarbage } from '../storage/gc';
@@ -68,6 +69,17 @@ export function createFiles(store: BlobStore, openModel: (id: string) => Promise
     return [photoPixels, square, input] as const;
   };
 
+  /** The same with a photo no larger than a square of `maxSide` px needs. */
+  const smallStitching = async (take: Take, maxSide: number) => {
+    const [photo, square, input] = await stitching(take);
+    const scale = Math.min(1, maxSide / square.size);
+    const side = (length: number): number => Math.max(1, Math.round(length * scale));
+    const small = await resize(photo, side(photo.width), side(photo.height));
+    return [small, squareIn(square, photo, small), input] as const;
+  };
+  /** of the take whose steps are looked at */
+  let steps: { readonly key: string; readonly input: Awaited<ReturnType<typeof stitching>> } | null = null;
+
   return {
     ...createConceptFiles(store, openModel),
 
@@ -122,6 +134,22 @@ export function createFiles(store: BlobStore, openModel: (id: string) => Promise
       const bitmap = await toBitmap(await stitchSquare(...(await stitching(take))), maxSide);
       return Comlink.transfer(bitmap, [bitmap]);
     },
+
+    /**
+     * A step of a take as its picture would be if it were the last, for drawing.
+     *
+     * @param edited  the square after that step, at model resolution
+     */
+    async stitchedFrame(take: Take, edited: Pixels, maxSide: number): Promise<ImageBitmap> {
+      const key = `${take.id} ${maxSide}`;
+      if (steps?.key !== key) steps = { key, input: await smallStitching(take, maxSide) };
+      const [photo, square, input] = steps.input;
+      const bitmap = await toBitmap(await stitchSquare(photo, square, { ...input, edited }), maxSide);
+      return Comlink.transfer(bitmap, [bitmap]);
+    },
+
+    /** Stores a picture that was made here. */
+    storePixels: (pixels: Pixels, name: string): Promise<ImageRef> => putImage(store, pixels, name),
 
     /** The whole photo with a take's edit in it, at the photo's size. @throws AppError TOO_BIG */
     async exportImage(take: Take, { recipe, ...options }: ExportOptions): Promise<Blob> {

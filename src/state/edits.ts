@@ -24,6 +24,9 @@ import { engine } from './workers';
 /** Side of the live picture, px: twice what the starter model makes. */
 const previewSide = 256;
 
+/** Every step stays: to look at, to keep, to go on from. */
+const record = { frames: true, directions: true } as const;
+
 /** After this long without an answer, "Stop now" is offered, ms. */
 const patience = 5000;
 
@@ -85,7 +88,7 @@ export async function runEdit(change: (doc: Document) => Document = (doc) => doc
   let failed = false;
   let forced = false;
   try {
-    for await (const event of engine.run((api) => api.edit({ recipe }), running.signal)) {
+    for await (const event of engine.run((api) => api.edit({ recipe, record }), running.signal)) {
       if (event.kind === 'result') result = event.value;
       else await apply(event);
     }
@@ -120,6 +123,7 @@ const takeOf = (result: EditResult): Take => ({
   maskUsed: result.mask,
   steps: result.steps,
   stopped: result.stopped,
+  ...(result.frames && { frames: result.frames }),
 });
 
 /** Applies the events of one edit, in order, to the session. */
@@ -149,7 +153,7 @@ function applier({ photo, square }: Recipe): (event: EditEvent) => Promise<void>
   };
 }
 
-const bitmapOf = ({ data, width, height }: Pixels): Promise<ImageBitmap> =>
+export const bitmapOf = ({ data, width, height }: Pixels): Promise<ImageBitmap> =>
   createImageBitmap(new ImageData(new Uint8ClampedArray(data), width, height));
 
 /** Ask the running edit to end at its next network call and keep what it has. */

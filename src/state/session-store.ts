@@ -49,6 +49,17 @@ export interface Learning {
   readonly checkpoints: readonly ConceptCheckpoint[];
 }
 
+/** The step of a take that is looked at in the place of its result. */
+export interface ShownFrame {
+  /** id of the take */
+  readonly take: string;
+  /** 0-based */
+  readonly index: number;
+  readonly of: 'picture' | 'direction';
+  /** the latest that could be drawn, of this take and kind; `gain`: what a direction was multiplied by to be seen */
+  readonly drawn: { readonly index: number; readonly picture: ImageBitmap; readonly gain: number } | null;
+}
+
 /** Something to know that stays until it is closed. Errors carry a code; what to say about it is the interface's. */
 export interface Notice {
   readonly id: number;
@@ -75,6 +86,8 @@ export interface Session {
   /** original shown while a key or button is held */
   readonly holdOriginal: boolean;
   readonly edit: RunningEdit | null;
+  /** null, or of another take than the shown one: the result is shown */
+  readonly frame: ShownFrame | null;
   readonly learning: Learning | null;
   /** what failed last: what "Try again" tries */
   readonly failed: 'edit' | 'learning';
@@ -99,6 +112,7 @@ export const sessionStore = createStore<Session>(() => ({
   divider: 0.5,
   holdOriginal: false,
   edit: null,
+  frame: null,
   learning: null,
   failed: 'edit',
   busy: null,

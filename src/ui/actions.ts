@@ -3,6 +3,7 @@ import { shownTake } from '../document/actions';
 import type { Document } from '../document/document';
 import { currentDocument, documentStore, inOrder, redo, undo } from '../state/document-store';
 import { notReady, restartEngine, retryEdit, runEdit, stopEdit } from '../state/edits';
+import { frameOf, showFrame } from '../state/frames';
 import { pauseLearning, resumeLearning, retryLearning } from '../state/learning';
 import { copyReport, openDemo } from '../state/photos';
 import { type Session, session, setSession, type Tool } from '../state/session-store';
@@ -29,6 +30,19 @@ const tool = (name: Tool, label: string, key: string): Action => ({
 });
 const resizeBrush = (factor: number): void =>
   setSettings({ brushSize: Math.min(Math.max(Math.round(settings().brushSize * factor), 4), 400) });
+
+/** The step of the shown take that lies `by` from the one on the canvas; null when there is none. */
+function stepFrom(doc: Document, now: Session, by: number): number | null {
+  const take = shownTake(doc);
+  if (!take?.frames || now.edit) return null;
+  const next = frameOf(now, take).index + by;
+  return next >= 0 && next < take.steps ? next : null;
+}
+function goStep(by: number): void {
+  const take = shownTake(currentDocument());
+  const next = stepFrom(currentDocument(), session(), by);
+  if (take && next !== null) showFrame(take, next, frameOf(session(), take).of);
+}
 
 const table = {
   run: {
@@ -95,6 +109,18 @@ const table = {
     enabled: (doc: Document, { edit, tool: at }: Session) =>
       shownTake(doc) !== null && edit === null && at !== 'brush' && at !== 'eraser',
     run: () => setSession({ comparing: !session().comparing }),
+  },
+  'frame-before': {
+    label: 'Step before',
+    keys: [','],
+    enabled: (doc: Document, now: Session) => stepFrom(doc, now, -1) !== null,
+    run: () => goStep(-1),
+  },
+  'frame-after': {
+    label: 'Step after',
+    keys: ['.'],
+    enabled: (doc: Document, now: Session) => stepFrom(doc, now, 1) !== null,
+    run: () => goStep(1),
   },
   'zoom-fit': {
     label: 'Fit the photo',

@@ -4,7 +4,8 @@ import { settings } from '../state/settings-store';
 import { type ActionId, actions, isEnabled } from './actions';
 
 const isText = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && (target.isContentEditable || target.matches('input, textarea, select'));
+  target instanceof HTMLElement &&
+  (target.isContentEditable || target.matches('input:not([type=range]), textarea, select'));
 const hasModifier = (keys: string): boolean => keys.includes('$mod');
 
 /** Binds the table of actions to the window. @returns how to unbind */

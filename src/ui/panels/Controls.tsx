@@ -1,3 +1,4 @@
+import { BranchNote } from './BranchNote';
 import { MethodForm } from './MethodForm';
 import { Prompts } from './Prompts';
 import { RunPanel } from './RunPanel';
@@ -8,6 +9,7 @@ export function Controls() {
     <aside className="panel controls" aria-label="Controls">
       <div className="scroll">
         <Prompts />
+        <BranchNote />
         <MethodForm />
       </div>
       <RunPanel />

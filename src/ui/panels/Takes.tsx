@@ -8,6 +8,7 @@ import { amend, commit } from '../../state/document-store';
 import { stepsAsked } from '../../state/edits';
 import { restoreTake } from '../../state/photos';
 import { useDocument, useSession } from '../../state/use-store';
+import { FrameBar } from '../parts/FrameBar';
 import { Picture } from '../parts/Picture';
 
 /** Results, newest first; the photo itself is always at hand beside them. */
@@ -18,7 +19,10 @@ export function Takes() {
   const running = useSession((now) => now.edit !== null);
   return (
     <section className="panel takes" aria-labelledby="takes-heading">
-      <h2 id="takes-heading">Takes {takes.length > 0 && <span className="count">{takes.length}</span>}</h2>
+      <div className="takes-head">
+        <h2 id="takes-heading">Takes {takes.length > 0 && <span className="count">{takes.length}</span>}</h2>
+        {!running && <FrameBar />}
+      </div>
       <ul className="strip" aria-label="Takes">
         {takes.map((take, index) => (
           <TakeCard
@@ -63,8 +67,10 @@ function TakeCard({
   disabled: boolean;
 }) {
   const what = replacementOf(take.recipe) ?? take.recipe.targetPrompt;
-  const stopped = take.stopped ? `stopped at ${take.steps} of ${stepsAsked(take)}` : null;
-  const name = `Take ${number}: ${what}${stopped ? `, ${stopped}` : ''}`;
+  const asked = stepsAsked(take);
+  const kept = take.steps < asked ? `step ${take.steps} of ${asked}` : null;
+  const partly = take.stopped ? `stopped at ${take.steps} of ${asked}` : kept;
+  const name = `Take ${number}: ${what}${partly ? `, ${partly}` : ''}`;
   return (
     <li className="take">
       <ToggleButton
@@ -75,7 +81,7 @@ function TakeCard({
         onChange={() => amend((doc) => showTake(doc, take.id))}
       >
         <Picture id={take.square.id} maxSide={192} />
-        {stopped && <span className="badge">{stopped}</span>}
+        {partly && <span className="badge">{partly}</span>}
       </ToggleButton>
       <div className="take-text">
         <span className="take-title" title={take.recipe.targetPrompt}>

@@ -1,7 +1,7 @@
 import { ChevronsLeftRight } from 'lucide-react';
 import { Slider, SliderThumb, SliderTrack } from 'react-aria-components/Slider';
 import { shownTake } from '../../document/actions';
-import { setSession } from '../../state/session-store';
+import { type ShownFrame, setSession } from '../../state/session-store';
 import { useDocument, useSession } from '../../state/use-store';
 
 /**
@@ -9,7 +9,9 @@ import { useDocument, useSession } from '../../state/use-store';
  * it is the photo, right of it the take.
  */
 export function CompareSlider() {
-  const square = useDocument(shownTake)?.recipe.square;
+  const take = useDocument(shownTake);
+  const square = take?.recipe.square;
+  const after = useSession((now) => (now.frame?.take === take?.id ? afterFrame(now.frame) : 'After'));
   const { scale, x, y } = useSession((now) => now.view);
   const divider = useSession((now) => now.divider);
   const shown = useSession(
@@ -42,7 +44,10 @@ export function CompareSlider() {
         </SliderThumb>
       </SliderTrack>
       {percent > 12 && <span className="compare-label before">Before</span>}
-      {percent < 88 && <span className="compare-label after">After</span>}
+      {percent < 88 && <span className="compare-label after">{after}</span>}
     </Slider>
   );
 }
+
+const afterFrame = (frame: ShownFrame | null): string =>
+  frame ? `${frame.of === 'direction' ? 'Direction of frame' : 'Frame'} ${frame.index + 1}` : 'After';

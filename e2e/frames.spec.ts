@@ -1,0 +1,84 @@
+import { expect, type Locator, test } from '@playwright/test';
+import { expectAccessible, Studio } from './app';
+
+/** Mean grey in the middle of the canvas, read from the screen: tells pictures apart. */
+const look = async (canvas: Locator): Promise<string> => (await canvas.screenshot()).toString('base64');
+
+test('a step of the demo is looked at, kept as a take, and gone on from', async ({ page }) => {
+  const studio = new Studio(page);
+  await studio.open();
+  await page.getByRole('button', { name: 'Try the demo' }).click();
+  await expect(page.getByText(/^Step \d+ of \d+/)).toBeVisible({ timeout: 120_000 });
+  await studio.stop.click();
+  await expect(studio.takes).toHaveCount(1);
+
+  await studio.quick();
+  await studio.set('Steps', 6);
+  await studio.edit();
+  await expect(studio.takes).toHaveCount(2);
+
+  const frame = page.getByRole('slider', { name: 'Frame' });
+  await expect(frame).toHaveValue('6');
+  const canvas = page.getByRole('application');
+  await page.getByRole('button', { name: 'Compare', exact: true }).click();
+  const result = await look(canvas);
+  const keep = page.getByRole('button', { name: 'Keep this frame' });
+  await expect(keep).toBeDisabled();
+
+  // by its own keys, wherever the focus is
+  await canvas.focus();
+  for (let i = 0; i < 4; i++) await page.keyboard.press(',');
+  await expect(frame).toHaveValue('2');
+  await expect(page.getByText('2 of 6', { exact: true })).toBeVisible();
+  await expect.poll(() => look(canvas)).not.toBe(result);
+  await page.keyboard.press('.');
+  await expect(frame).toHaveValue('3');
+
+  const direction = page.getByRole('button', { name: 'Direction' });
+  const picture = await look(canvas);
+  await direction.click();
+  await expect(direction).toHaveAttribute('aria-pressed', 'true');
+  await expect.poll(() => look(canvas)).not.toBe(picture);
+  await expectAccessible(page, 'the direction of a frame');
+  await direction.click();
+
+  await keep.click();
+  const kept = page.getByRole('button', { name: 'Take 3: dog, step 3 of 6' });
+  await expect(kept).toHaveAttribute('aria-pressed', 'true');
+  await expect(page.getByRole('list', { name: 'Takes' }).getByRole('button', { name: /^Take/ })).toHaveCount(
+    3,
+  );
+  await expect.poll(() => look(canvas)).not.toBe(result);
+
+  // the settings at hand: another seed turns it another way
+  await studio.set('Seed', 11);
+  await page.getByRole('button', { name: 'Branch here' }).click();
+  await expect(page.getByRole('button', { name: 'Take 4: dog', exact: true })).toBeVisible({
+    timeout: 120_000,
+  });
+  await expect(frame).toHaveValue('6');
+  await expect.poll(() => look(canvas)).not.toBe(result);
+  await expectAccessible(page, 'four takes');
+
+  // as many words as the description has, each with a picture
+  await page.getByRole('button', { name: 'Attention' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Attention' });
+  const words = dialog.getByRole('radiogroup', { name: 'Words' }).getByRole('radio');
+  await expect(words).toHaveText('a photo of a cat on a wooden table'.split(' '), { timeout: 120_000 });
+  const heat = dialog.getByRole('img');
+  await expect(heat).toHaveAccessibleName(/“cat” is looked for by the encoder and decoder/);
+  const cat = await look(heat);
+  await words.nth(4).focus();
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  await expect(heat).toHaveAccessibleName(/“on”/);
+  await expect.poll(() => look(heat)).not.toBe(cat);
+  await dialog.getByRole('radio', { name: '8 × 8' }).click();
+  await dialog.getByRole('radio', { name: 'Encoder' }).click();
+  await expect(heat).toHaveAccessibleName(/by the encoder:/);
+  await dialog.getByRole('radio', { name: 'Change to' }).click();
+  await expect(words.nth(4)).toHaveText('dog');
+  await expectAccessible(page, 'attention');
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+});
