@@ -70,6 +70,7 @@ export interface Notice {
 export type Dialog =
   | { readonly kind: 'export' }
   | { readonly kind: 'help' }
+  | { readonly kind: 'attention' }
   /** a dropped picture that carries its recipe: what to do with it */
   | { readonly kind: 'recipe'; readonly image: ImageRef; readonly recipe: Recipe }
   /** a dropped picture while a photo is open: instead of it, or for a concept */

@@ -1,6 +1,7 @@
 import { useEffect, useLayoutEffect } from 'react';
 import { useSession } from '../state/use-store';
 import { fileInputId, filesChosen } from './choose-files';
+import { AttentionDialog } from './dialogs/AttentionDialog';
 import { ExportDialog } from './dialogs/ExportDialog';
 import { HelpDialog } from './dialogs/HelpDialog';
 import { PictureDialog } from './dialogs/PictureDialog';
@@ -40,6 +41,7 @@ export function App() {
       <DropOverlay />
       {dialog?.kind === 'export' && <ExportDialog />}
       {dialog?.kind === 'help' && <HelpDialog />}
+      {dialog?.kind === 'attention' && <AttentionDialog />}
       {dialog?.kind === 'picture' && <PictureDialog image={dialog.image} />}
       {dialog?.kind === 'recipe' && <RecipeDialog image={dialog.image} recipe={dialog.recipe} />}
       <input

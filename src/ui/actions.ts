@@ -1,6 +1,7 @@
 import * as canvas from '../canvas/mounted';
 import { shownTake } from '../document/actions';
 import type { Document } from '../document/document';
+import { lookedAt } from '../state/attention';
 import { currentDocument, documentStore, inOrder, redo, undo } from '../state/document-store';
 import { notReady, restartEngine, retryEdit, runEdit, stopEdit } from '../state/edits';
 import { frameOf, showFrame } from '../state/frames';
@@ -75,6 +76,12 @@ const table = {
     keys: ['$mod+Shift+e'],
     enabled: (doc: Document) => shownTake(doc) !== null,
     run: () => setSession({ dialog: { kind: 'export' } }),
+  },
+  attention: {
+    label: 'Attention',
+    keys: ['a'],
+    enabled: (doc: Document, now: Session) => lookedAt(doc, now) !== null,
+    run: () => setSession({ dialog: { kind: 'attention' } }),
   },
   undo: {
     label: 'Undo',

@@ -3,8 +3,6 @@ import { type ReactNode, useEffect, useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { Label } from 'react-aria-components/Label';
 import { Slider, SliderOutput, SliderThumb, SliderTrack } from 'react-aria-components/Slider';
-import { ToggleButton } from 'react-aria-components/ToggleButton';
-import { ToggleButtonGroup } from 'react-aria-components/ToggleButtonGroup';
 import { shownTake } from '../../document/actions';
 import {
   canChoosePlace,
@@ -19,6 +17,7 @@ import { type ExportFormat, setSettings } from '../../state/settings-store';
 import { useDocument, useSettings } from '../../state/use-store';
 import { Toggle } from '../parts/choices';
 import { Modal } from '../parts/Modal';
+import { Segments } from '../parts/Segments';
 
 const formats = [
   ['png', 'PNG'],
@@ -68,20 +67,12 @@ export function ExportDialog() {
         </div>
         <div>
           <div className="field">
-            <ToggleButtonGroup
-              className="segments"
-              aria-label="Format"
-              selectionMode="single"
-              disallowEmptySelection
-              selectedKeys={[format]}
-              onSelectionChange={([key]) => key && setSettings({ exportFormat: key as ExportFormat })}
-            >
-              {formats.map(([id, label]) => (
-                <ToggleButton key={id} id={id} className="button quiet small">
-                  {label}
-                </ToggleButton>
-              ))}
-            </ToggleButtonGroup>
+            <Segments
+              label="Format"
+              value={format}
+              choices={formats}
+              onChange={(exportFormat) => setSettings({ exportFormat })}
+            />
             <span className="help">
               {format === 'png'
                 ? 'Lossless: pixels that were not edited are identical to the photo’s.'

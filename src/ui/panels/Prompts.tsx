@@ -1,4 +1,4 @@
-import { ArrowRight, Pencil } from 'lucide-react';
+import { ArrowRight, Pencil, ScanEye } from 'lucide-react';
 import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { chooseConcept, setPrompts, setSubject } from '../../document/actions';
@@ -6,6 +6,7 @@ import { conceptInUse, subjectOf, targetAsRead, targetOf } from '../../document/
 import { commit, update } from '../../state/document-store';
 import { useDocument } from '../../state/use-store';
 import { promptDiff } from '../../util/prompt-diff';
+import { ActionButton } from '../parts/ActionButton';
 import { Choice } from '../parts/choices';
 import { TextInput } from '../parts/fields';
 
@@ -16,7 +17,10 @@ export function Prompts() {
   const concept = useDocument((doc) => conceptInUse(doc)?.learned ?? null);
   return (
     <section aria-labelledby="prompts-heading">
-      <h2 id="prompts-heading">Describe the change</h2>
+      <div className="section-head">
+        <h2 id="prompts-heading">Describe the change</h2>
+        {source.trim() && <ActionButton id="attention" icon={ScanEye} />}
+      </div>
       <TextInput
         label="Photo shows"
         edit="Edit description"
