@@ -1,24 +1,23 @@
 import { expect, type Locator, test } from '@playwright/test';
 import { expectAccessible, Studio } from './app';
 
-/** Mean grey in the middle of the canvas, read from the screen: tells pictures apart. */
-const look = async (canvas: Locator): Promise<string> => (await canvas.screenshot()).toString('base64');
+/** What the screen shows in the middle of a picture, without focus rings and what floats at its edges. */
+async function look(picture: Locator): Promise<string> {
+  const { x, y, width, height } = (await picture.boundingBox())!;
+  const clip = { x: x + width / 4, y: y + height / 4, width: width / 2, height: height / 2 };
+  return (await picture.page().screenshot({ clip })).toString('base64');
+}
 
 test('a step of the demo is looked at, kept as a take, and gone on from', async ({ page }) => {
   const studio = new Studio(page);
   await studio.open();
-  await page.getByRole('button', { name: 'Try the demo' }).click();
-  await expect(page.getByText(/^Step \d+ of \d+/)).toBeVisible({ timeout: 120_000 });
-  await studio.stop.click();
-  await expect(studio.takes).toHaveCount(1);
-
   await studio.quick();
-  await studio.set('Steps', 6);
-  await studio.edit();
-  await expect(studio.takes).toHaveCount(2);
+  await studio.set('Steps', 4);
+  await page.getByRole('button', { name: 'Try the demo' }).click();
+  await expect(studio.takes).toHaveCount(1, { timeout: 150_000 });
 
   const frame = page.getByRole('slider', { name: 'Frame' });
-  await expect(frame).toHaveValue('6');
+  await expect(frame).toHaveValue('4');
   const canvas = page.getByRole('application');
   await page.getByRole('button', { name: 'Compare', exact: true }).click();
   const result = await look(canvas);
@@ -27,9 +26,9 @@ test('a step of the demo is looked at, kept as a take, and gone on from', async 
 
   // by its own keys, wherever the focus is
   await canvas.focus();
-  for (let i = 0; i < 4; i++) await page.keyboard.press(',');
+  for (let i = 0; i < 2; i++) await page.keyboard.press(',');
   await expect(frame).toHaveValue('2');
-  await expect(page.getByText('2 of 6', { exact: true })).toBeVisible();
+  await expect(page.getByText('2 of 4', { exact: true })).toBeVisible();
   await expect.poll(() => look(canvas)).not.toBe(result);
   await page.keyboard.press('.');
   await expect(frame).toHaveValue('3');
@@ -43,22 +42,21 @@ test('a step of the demo is looked at, kept as a take, and gone on from', async 
   await direction.click();
 
   await keep.click();
-  const kept = page.getByRole('button', { name: 'Take 3: dog, step 3 of 6' });
+  const kept = page.getByRole('button', { name: 'Take 2: dog, step 3 of 4' });
   await expect(kept).toHaveAttribute('aria-pressed', 'true');
   await expect(page.getByRole('list', { name: 'Takes' }).getByRole('button', { name: /^Take/ })).toHaveCount(
-    3,
+    2,
   );
   await expect.poll(() => look(canvas)).not.toBe(result);
 
   // the settings at hand: another seed turns it another way
   await studio.set('Seed', 11);
   await page.getByRole('button', { name: 'Branch here' }).click();
-  await expect(page.getByRole('button', { name: 'Take 4: dog', exact: true })).toBeVisible({
+  await expect(page.getByRole('button', { name: 'Take 3: dog', exact: true })).toBeVisible({
     timeout: 120_000,
   });
-  await expect(frame).toHaveValue('6');
+  await expect(frame).toHaveValue('4');
   await expect.poll(() => look(canvas)).not.toBe(result);
-  await expectAccessible(page, 'four takes');
 
   // as many words as the description has, each with a picture
   await page.getByRole('button', { name: 'Attention' }).click();
