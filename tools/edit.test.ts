@@ -168,11 +168,23 @@ test('a concept is fitted first; its fit is kept, reused for the same and never 
   const about = { title: 'Miso', method: 'textual-inversion', classWord: 'cat', resolution: 128 } as const;
   const file = { base, about: { ...about, predictionType: 'epsilon', appVersion: '1', date: '' } } as const;
   const bytes = await writeTextualInversion({ token: '<miso>', vectors }, file);
-  const [concept, fit, out] = ['miso.safetensors', 'fit.safetensors', 'fitted'].map((name) => join(folder, name));
+  const [concept, fit, out] = ['miso.safetensors', 'fit.safetensors', 'fitted'].map((name) =>
+    join(folder, name),
+  );
   await writeFile(concept!, bytes);
   const target = ['--target-prompt', 'a photo of a cat on a wooden table', '--concept', concept!];
   const options = { steps: 2, ddimSteps: 2, samples: 1 };
-  const flags = ['--fit', '--fit-steps', '2', '--fit-ddim-steps', '2', '--fit-samples', '1', '--fit-file', fit!];
+  const flags = [
+    '--fit',
+    '--fit-steps',
+    '2',
+    '--fit-ddim-steps',
+    '2',
+    '--fit-samples',
+    '1',
+    '--fit-file',
+    fit!,
+  ];
   const { code, stderr } = await edit('--demo', ...target, '--steps', '1', ...flags, '--out', out!);
   expect(code, stderr).toBe(0);
   expect(await readdir(join(out!, 'guided'))).toEqual(['0001.png']);
