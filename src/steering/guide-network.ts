@@ -107,7 +107,7 @@ export async function guideNetwork(parts: ModelParts, options: GuideNetworkOptio
     return PATCH_SIZES.filter((size) => height % size === 0 && width % size === 0).map((size) => {
       const count = (height / size) * (width / size);
       const drawn = Math.min(options.patches, count);
-      const indices = g.feed(`places ${name} ${size}`, [drawn], 'int64');
+      const indices = g.feed(`places ${name} ${size}`, [drawn, 1], 'int64');
       places.push({ name: indices.name, count, drawn });
       return patchNce(g, source, tokens, { height, width, size, indices });
     });
@@ -121,7 +121,7 @@ export async function guideNetwork(parts: ModelParts, options: GuideNetworkOptio
       const sourceFeeds = Object.entries(source).map(([name, value]) => [`source ${name}`, value]);
       const placeFeeds = places.map(({ name, count, drawn }) => [
         name,
-        ndArray(rng.randperm(count).slice(0, drawn), [drawn]),
+        ndArray(rng.randperm(count).slice(0, drawn), [drawn, 1]),
       ]);
       const result = await program.run({
         ...unetFeeds(parts, x, t, context),

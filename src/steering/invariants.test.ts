@@ -185,7 +185,7 @@ test('5: no gradient reaches the second call, the frozen model or the autoencode
 test('6: PatchNCE prefers places to stay where they are, and gives no gradient to the source', async () => {
   const g = new Graph();
   const [source, target] = ['source', 'target'].map((name) => g.feed(name, [1, 16, 8]));
-  const indices = g.feed('indices', [12], 'int64');
+  const indices = g.feed('indices', [12, 1], 'int64');
   const loss = patchNce(g, source!, target!, { height: 4, width: 4, size: 1, indices });
   const [toSource, toTarget] = grad(g, loss, [source!, target!]);
   const store = new WeightStore(backend, { shapes: new Map(), load: () => Promise.reject() });
@@ -197,7 +197,7 @@ test('6: PatchNCE prefers places to stay where they are, and gives no gradient t
       .flatMap((at) => [...places.data.subarray(at * 8, at * 8 + 8)]),
     [1, 16, 8],
   );
-  const at = ndArray(createTorchRng(5).randperm(16).slice(0, 12), [12]);
+  const at = ndArray(createTorchRng(5).randperm(16).slice(0, 12), [12, 1]);
   const same = await program.run({ source: places, target: places, indices: at });
   const other = await program.run({ source: places, target: shuffled, indices: at });
   expect(same.loss!.data[0]!).toBeLessThan(0.1 * other.loss!.data[0]!);

@@ -9,7 +9,7 @@ export const TEMPERATURE = 0.07;
 /** sides of the squares of places that are averaged before they are compared; METHOD.md E8 */
 export const PATCH_SIZES = [1, 2] as const;
 
-/** Where features are compared: squares of `size` places, at `indices` int64 [n] of those squares in reading order. */
+/** Where features are compared: squares of `size` places, at `indices` int64 [n,1] of those squares in reading order. */
 export interface Patches {
   readonly height: number;
   readonly width: number;
@@ -26,7 +26,8 @@ function patchVectors(g: Graph, tokens: Value, { height, width, size, indices }:
     const pooled = op.averagePool(g, map, [size, size], { strides: [size, size] });
     rows = reshape(g, transpose(g, pooled, [0, 2, 3, 1]), [-1, channels]);
   }
-  const chosen = gather(g, rows, indices, 0);
+  // [n,1]: the shape that the gradient scatters by; WebGPU has no kernel that reshapes integers
+  const chosen = reshape(g, gather(g, rows, indices, 0), [-1, channels]);
   const length = op.sqrt(g, op.reduceSumSquare(g, chosen, [1]));
   return op.div(g, chosen, op.add(g, length, op.scalar(g, 1e-7)));
 }
