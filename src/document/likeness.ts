@@ -1,0 +1,57 @@
+/** One slider, "Likeness ↔ Keep photo", for the options of fit and edit that trade one for the other. */
+import type { OptionValue } from './document';
+
+type Options = Readonly<Record<string, OptionValue>>;
+
+/** How an option follows the slider: its default times this at 0 and at 1; in between geometrically. */
+interface Course {
+  readonly atPhoto: number;
+  readonly atLikeness: number;
+  readonly min: number;
+  readonly max: number;
+  readonly whole?: true;
+}
+
+/** Weight of the guided samples (λ_MS, METHOD.md E7: they hold the look), and steps, which follow the photo further. */
+const fitCourses: Readonly<Record<string, Course>> = {
+  modeShift: { atPhoto: 1 / 4, atLikeness: 4, min: 0, max: 10 },
+  steps: { atPhoto: 1.25, atLikeness: 1 / 2, min: 1, max: 1000, whole: true },
+};
+
+/** How far each step of the edit moves, and how tightly it keeps to the subject (METHOD.md E10, A10). */
+const editCourses: Readonly<Record<string, Course>> = {
+  stepSize: { atPhoto: 1 / 1.5, atLikeness: 1.5, min: 0.001, max: 1 },
+  maskPower: { atPhoto: 2, atLikeness: 1 / 2, min: 0.25, max: 4 },
+};
+
+/**
+ * What the slider makes of the defaults: in the middle nothing.
+ *
+ * | option           | keep photo (0) | likeness (1) | effect                                       |
+ * | ---------------- | -------------- | ------------ | -------------------------------------------- |
+ * | fit `modeShift`  | ÷ 4            | × 4          | hold the concept's look against the photo    |
+ * | fit `steps`      | × 1.25         | ÷ 2          | follow the photo's pose and layout further   |
+ * | edit `stepSize`  | ÷ 1.5          | × 1.5        | change more                                  |
+ * | edit `maskPower` | × 2            | ÷ 2          | leave more of what is around the subject     |
+ *
+ * @param likeness  0: keep the photo, 1: look like the concept; beyond is taken as the end
+ * @param defaults  of the fit and of the edit method; options that a method lacks are left out
+ * @returns  those that differ from the defaults, in the ranges of their fields
+ */
+export function likenessOptions(
+  likeness: number,
+  defaults: { readonly fit: Options; readonly edit: Options },
+): { readonly fit: Options; readonly edit: Options } {
+  const way = 2 * Math.min(1, Math.max(0, likeness)) - 1;
+  const follow = (courses: Readonly<Record<string, Course>>, options: Options): Options =>
+    Object.fromEntries(
+      Object.entries(courses).flatMap(([name, { atPhoto, atLikeness, min, max, whole }]) => {
+        const value = options[name];
+        if (way === 0 || typeof value !== 'number') return [];
+        const moved = value * (way < 0 ? atPhoto ** -way : atLikeness ** way);
+        const fits = Math.min(max, Math.max(min, whole ? Math.round(moved) : Number(moved.toPrecision(3))));
+        return fits === value ? [] : [[name, fits] as const];
+      }),
+    );
+  return { fit: follow(fitCourses, defaults.fit), edit: follow(editCourses, defaults.edit) };
+}
