@@ -4,6 +4,8 @@ import { loadOrtNode } from '../src/runtime/ort-node';
 import { type HarnessBrowser, withBrowser } from '../tools/harness/browser';
 import { createEdits } from './edits';
 import type { run as editInBrowser } from './edits.browser';
+import { createFits } from './fits';
+import type { run as fitInBrowser } from './fits.browser';
 import { createLearning } from './learning';
 import type { run as learnInBrowser } from './learning.browser';
 import type { Bench, Measurement } from './measure';
@@ -15,6 +17,8 @@ const MB = 1e6;
 /** How often; the software WebGPU adapter takes half a second for one run of a tiny network. */
 const EDITS = { cpu: 500, webgpu: 60 };
 const STEPS = { cpu: 2000, webgpu: 60 };
+/** 34 to warm up (until then the JavaScript engine keeps compiling), 51 to be measured. Not on the software adapter: minutes each. */
+const FITS = 85;
 
 /** Bytes by what they are in. */
 type Bytes = Readonly<Record<string, number>>;
@@ -26,6 +30,20 @@ export const flatMemory: Bench = async () => [
     ...(await inBrowser(browser, 'wasm', EDITS.cpu, STEPS.cpu)),
     ...(await inBrowser(browser, 'webgpu', EDITS.webgpu, STEPS.webgpu)),
   ])),
+];
+
+/** Fits alone: each opens and closes a program of every kind, so that they take longest. */
+export const flatFits = async (): Promise<Measurement[]> => [
+  ...(await onNode('51 fits', createFits(loadOrtNode, 'node'), FITS)),
+  ...(await withBrowser((browser) =>
+    grown('wasm: 51 fits', FITS, async (part) => {
+      const { wasm } = await browser.call<typeof fitInBrowser>('bench/fits.browser.ts', {
+        backend: 'wasm',
+        fits: part,
+      });
+      return { 'JS heap': await browser.heap(), 'wasm heap': wasm };
+    }),
+  )),
 ];
 
 const collect: () => void = (() => {

@@ -3,8 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { creation } from './creation';
-import { flatMemory } from './flat-memory';
+import { flatFits, flatMemory } from './flat-memory';
 import type { Bench, Measurement } from './measure';
+import { steering } from './steering';
 import { torch } from './torch';
 import { training } from './training';
 import { unetForward } from './unet-forward';
@@ -16,7 +17,9 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   'weights-as-inputs': weightsAsInputs,
   creation,
   'flat-memory': flatMemory,
+  'flat-fits': flatFits,
   training,
+  steering,
 };
 
 const RESULTS = join(import.meta.dirname, 'results');
