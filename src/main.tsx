@@ -10,6 +10,7 @@ import './ui/styles/controls.css';
 import './ui/styles/canvas.css';
 import './ui/styles/concepts.css';
 import './ui/styles/dialogs.css';
+import './ui/styles/fitting.css';
 import './ui/styles/learning.css';
 import './ui/styles/viewer.css';
 import { logLevelFrom, setLogLevel } from './util/log';

@@ -1,6 +1,6 @@
 import { shownTake } from '../document/actions';
 import type { BlobId, Document, Square, Take } from '../document/document';
-import type { Session } from '../state/session-store';
+import { liveJob, type Session } from '../state/session-store';
 import type { Size } from './view';
 
 /** What the canvas shows, derived from the stores; nothing here is state of its own. */
@@ -9,7 +9,7 @@ export interface Scene {
   readonly take: Take | null;
   /** the photo on the canvas is the one that tools and Run work on */
   readonly editable: boolean;
-  /** the running edit's square has a live look on this photo */
+  /** the square that is edited or fitted to has a live look on this photo */
   readonly live: { readonly preview: ImageBitmap; readonly square: Square } | null;
   /** the step of the take that is looked at in the place of its result */
   readonly frame: ImageBitmap | null;
@@ -20,11 +20,10 @@ export interface Scene {
 
 /** A take is shown on the photo it was made from, which need not be the one at hand. */
 export function sceneOf(doc: Document, session: Session): Scene {
-  const { edit } = session;
-  const take = edit ? null : shownTake(doc);
+  const job = liveJob(session);
+  const take = job ? null : shownTake(doc);
   const photo = take?.recipe.photo ?? doc.photo;
-  const live =
-    edit?.preview && edit.photo === photo?.id ? { preview: edit.preview, square: edit.square } : null;
+  const live = job?.preview && job.photo === photo?.id ? { preview: job.preview, square: job.square } : null;
   const square = take?.recipe.square;
   // a mask is painted on what the photo shows, not on what it became
   const painting = session.tool === 'brush' || session.tool === 'eraser';
@@ -46,10 +45,11 @@ const sameSquare = (a: Square | null, b: Square | null): boolean =>
 export function squareLook(
   doc: Document,
   { editable, take, showAfter }: Scene,
-  { tool, edit }: Session,
+  session: Session,
 ): 'handles' | 'hairline' | 'none' {
   if (!editable || !showAfter || !doc.square) return 'none';
-  if (edit) return 'hairline';
+  const { tool } = session;
+  if (liveJob(session)) return 'hairline';
   if (tool === 'square') return 'handles';
   if (tool === 'move') return take && sameSquare(take.recipe.square, doc.square) ? 'hairline' : 'handles';
   return 'hairline';

@@ -1,9 +1,10 @@
 import { promptDiff } from '../util/prompt-diff';
-import { conceptInUse, fitInUse, refOf, targetOf } from './concepts';
+import { conceptInUse, refOf, targetOf } from './concepts';
 import type {
-  BlobId,
   Concept,
   Document,
+  FitRef,
+  FitSettings,
   FittedConcept,
   ImageRef,
   OptionValue,
@@ -101,17 +102,13 @@ export const putConcept = (doc: Document, concept: Concept): Document => {
 export const removeConcept = (doc: Document, id: string): Document => {
   const concepts = doc.concepts.filter((concept) => concept.id !== id);
   const fits = doc.fits.filter((fit) => concepts.some(({ learned }) => learned?.id === fit.concept));
-  return chooseFit({ ...doc, concepts, concept: doc.concept === id ? null : doc.concept, fits }, doc.fit);
+  return { ...doc, concepts, concept: doc.concept === id ? null : doc.concept, fits };
 };
 
-/** A new fit is what edits use from now on. */
-export const addFit = (doc: Document, fit: FittedConcept): Document =>
-  chooseFit({ ...doc, fits: [...doc.fits.filter(({ id }) => id !== fit.id), fit] }, fit.id);
-
-/** null, or an id that is gone: edits use the concept as it was learned. */
-export const chooseFit = (doc: Document, id: BlobId | null): Document => ({
+/** A new fit, or one made again: newest last. */
+export const addFit = (doc: Document, fit: FittedConcept): Document => ({
   ...doc,
-  fit: doc.fits.some((fit) => fit.id === id) ? id : null,
+  fits: [...doc.fits.filter(({ key }) => key !== fit.key), fit],
 });
 
 /** null, or an id that is gone: edits use words alone. */
@@ -120,15 +117,19 @@ export const chooseConcept = (doc: Document, id: string | null): Document => ({
   concept: doc.concepts.some((concept) => concept.id === id) ? id : null,
 });
 
-/** What determines an edit of this document, complete: the method's defaults are written out. */
+/**
+ * What determines an edit of this document, complete: the method's defaults are written out.
+ *
+ * @param fit  of the concept in use to the photo; null: the concept as it was learned
+ */
 export function recipeOf(
   doc: Document,
   photo: ImageRef,
   defaults: Readonly<Record<string, OptionValue>>,
   subject: string | null,
+  fit: FitRef | null = null,
 ): Recipe {
   const learned = conceptInUse(doc)?.learned;
-  const fit = fitInUse(doc);
   const options = Object.fromEntries(
     Object.entries(defaults).map(([name, value]) => [name, doc.options[name] ?? value]),
   );
@@ -146,14 +147,14 @@ export function recipeOf(
     square: doc.square ?? defaultSquare(photo),
     mask: doc.mask?.id ?? null,
     concept: learned ? refOf(learned) : null,
-    ...(fit && { fit: { id: fit.id, key: fit.key } }),
+    ...(learned && fit && { fit: { id: fit.id, key: fit.key, options: fit.options, seed: fit.seed } }),
     ...(doc.from && { from: doc.from }),
   };
 }
 
 /**
  * Take over a recipe's settings: prompts, subject, method, options and seed; the square too, scaled when the photo at
- * hand is a different size; the concept and its fit where the document has them.
+ * hand is a different size; the concept where the document has it, and how it was fitted.
  *
  * @param mask the recipe's painted mask where it is still stored
  */
@@ -175,11 +176,17 @@ export function applyRecipe(doc: Document, recipe: Recipe, mask: ImageRef | null
     options,
     model,
     concept,
-    fit: doc.fits.find(({ id }) => id === recipe.fit?.id)?.id ?? null,
+    fitting: fittingOf(doc, recipe),
   };
   if (!doc.photo) return next;
   const scale = doc.photo.width / recipe.photo.width;
   const { x, y, size } = recipe.square;
   const square = clampSquare({ x: x * scale, y: y * scale, size: size * scale }, doc.photo);
   return { ...next, square, mask };
+}
+
+/** An edit with a concept says whether it was fitted; one without says nothing. */
+function fittingOf({ fitting }: Document, { concept, fit }: Recipe): FitSettings {
+  if (!concept) return fitting;
+  return fit ? { on: true, options: fit.options, seed: fit.seed } : { ...fitting, on: false };
 }

@@ -1,13 +1,17 @@
-import type {
-  Concept,
-  ConceptCheckpoint,
-  ConceptPicture,
-  ConceptRef,
-  FitRef,
-  FittedConcept,
-  LearnedConcept,
+import {
+  type Concept,
+  type ConceptCheckpoint,
+  type ConceptPicture,
+  type ConceptRef,
+  emptyDocument,
+  type FitOf,
+  type FitRef,
+  type FitSettings,
+  type FittedConcept,
+  type LearnedConcept,
+  type UnfinishedFit,
 } from './document';
-import { blobId, image, integer, list, maxSide, options, record, square, text } from './fields';
+import { blobId, image, integer, type Json, list, maxSide, options, record, square, text } from './fields';
 
 const maxSteps = 10_000_000;
 
@@ -26,7 +30,12 @@ export function restoreConceptRef(value: unknown): ConceptRef {
 /** A fit as a recipe names it, checked field by field. @throws AppError BAD_FILE */
 export function restoreFitRef(value: unknown): FitRef {
   const it = record(value, 'the fit');
-  return { id: blobId(it.id, 'the fit'), key: blobId(it.key, 'what decided the fit') };
+  return {
+    id: blobId(it.id, 'the fit'),
+    key: blobId(it.key, 'what decided the fit'),
+    options: options(it.options),
+    seed: seed(it.seed ?? 0),
+  };
 }
 
 /** A fit of a stored document, checked field by field. @throws AppError BAD_FILE */
@@ -34,17 +43,40 @@ export function restoreFit(value: unknown): FittedConcept {
   const it = record(value, 'a fit');
   return {
     ...restoreFitRef(it),
-    concept: blobId(it.concept, 'the concept of a fit'),
-    photo: blobId(it.photo, 'the photo of a fit'),
-    square: square(it.square, anySize, 'the square of a fit'),
-    sourcePrompt: text(it.sourcePrompt, 'what the photo of a fit shows'),
-    targetPrompt: text(it.targetPrompt, 'the target prompt of a fit'),
-    options: options(it.options),
-    seed: integer(it.seed, 0, Number.MAX_SAFE_INTEGER, 'the seed of a fit'),
+    ...restoreFitOf(it),
     steps: integer(it.steps, 0, maxSteps, 'the steps of a fit'),
     samples: list(it.samples, (sample) => image(sample, 'a sample of a fit'), 'the samples of a fit'),
   };
 }
+
+/** A run of fitting that can be gone on with, checked field by field. @throws AppError BAD_FILE */
+export function restoreUnfinishedFit(value: unknown): UnfinishedFit {
+  const it = record(value, 'the unfinished fit');
+  return {
+    ...restoreFitOf(it),
+    step: integer(it.step, 0, maxSteps, 'the step of the unfinished fit'),
+    state: blobId(it.state, 'the state of the unfinished fit'),
+  };
+}
+
+/** How concepts are fitted, checked field by field; absent: as a new document has it. @throws AppError BAD_FILE */
+export function restoreFitSettings(value: unknown): FitSettings {
+  if (value == null) return emptyDocument.fitting;
+  const it = record(value, 'the settings of fitting');
+  return { on: it.on !== false, options: options(it.options), seed: seed(it.seed) };
+}
+
+const restoreFitOf = (it: Json): FitOf => ({
+  concept: blobId(it.concept, 'the concept of a fit'),
+  photo: blobId(it.photo, 'the photo of a fit'),
+  square: square(it.square, anySize, 'the square of a fit'),
+  sourcePrompt: text(it.sourcePrompt, 'what the photo of a fit shows'),
+  targetPrompt: text(it.targetPrompt, 'the target prompt of a fit'),
+  options: options(it.options),
+  seed: seed(it.seed),
+});
+
+const seed = (value: unknown): number => integer(value, 0, Number.MAX_SAFE_INTEGER, 'the seed of a fit');
 
 const anySize = { width: maxSide, height: maxSide };
 

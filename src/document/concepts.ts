@@ -1,7 +1,7 @@
 /** Concepts of a document: how they are named, asked for in prompts and learned. */
 import { AppError } from '../util/errors';
 import { promptDiff } from '../util/prompt-diff';
-import type { Concept, ConceptRef, Document, FittedConcept, LearnedConcept, Recipe } from './document';
+import type { Concept, ConceptRef, Document, LearnedConcept, Recipe } from './document';
 
 /** A word that hardly occurs in text, for methods that learn no word of their own. METHOD.md 7.6 */
 const rareWord = 'sks';
@@ -33,16 +33,6 @@ export function plannedSteps(steps: number, pictures: number): { steps: number; 
 
 export const conceptInUse = (doc: Pick<Document, 'concepts' | 'concept'>): Concept | null =>
   doc.concepts.find(({ id }) => id === doc.concept) ?? null;
-
-/** The chosen fit, where it belongs to the concept, photo and square at hand. */
-export function fitInUse(doc: Document): FittedConcept | null {
-  const fit = doc.fits.find(({ id }) => id === doc.fit);
-  const { photo, square } = doc;
-  if (!fit || !photo || !square || fit.concept !== conceptInUse(doc)?.learned?.id) return null;
-  const { x, y, size } = fit.square;
-  const here = fit.photo === photo.id && x === square.x && y === square.y && size === square.size;
-  return here ? fit : null;
-}
 
 /** What a recipe says of a learned concept. */
 export const refOf = ({ id, name, token, classWord, subject }: LearnedConcept): ConceptRef => ({
@@ -96,15 +86,24 @@ type Wish = Pick<Document, 'sourcePrompt' | 'targetPrompt' | 'subject' | 'concep
 
 /** The target prompt as typed. With a concept none is needed: then it takes its place in what the photo shows. */
 export const targetOf = (doc: Wish): string =>
-  doc.targetPrompt.trim() || (conceptInUse(doc)?.learned ? doc.sourcePrompt.trim() : '');
+  doc.targetPrompt.trim() || (conceptInUse(doc) ? doc.sourcePrompt.trim() : '');
 
-/** The same as the model reads it. @returns null when it has no place for the concept in use */
+/** The same as the model reads it, a concept that is still to be learned by its name. @returns null when it has no place for the concept in use */
 export function targetAsRead(doc: Wish): string | null {
   const { sourcePrompt, subject } = doc;
-  const learned = conceptInUse(doc)?.learned;
+  const concept = conceptInUse(doc);
   const targetPrompt = targetOf(doc);
-  return learned ? conceptPrompt({ sourcePrompt, targetPrompt, subject }, learned) : targetPrompt;
+  if (!concept) return targetPrompt;
+  return conceptPrompt({ sourcePrompt, targetPrompt, subject }, concept.learned ?? expected(concept));
 }
+
+const expected = ({ id, name, classWord }: Concept): ConceptRef => ({
+  id,
+  name,
+  token: name,
+  classWord,
+  subject: name,
+});
 
 /** Words of the source prompt that are replaced: as corrected, else as found. */
 export const subjectOf = (doc: Wish): string | null =>

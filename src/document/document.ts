@@ -74,10 +74,13 @@ export interface FitRef {
   readonly id: BlobId;
   /** SHA-256 (hex) of everything that decided it: equal keys are equal fits */
   readonly key: string;
+  /** complete, as it was made: where its file is gone it can be made again */
+  readonly options: Readonly<Record<string, OptionValue>>;
+  readonly seed: number;
 }
 
-/** A concept fitted to one frame of one photo. It never takes the concept's place. */
-export interface FittedConcept extends FitRef {
+/** What a fit is of, and how it is made: where all of it is equal, so is the fit. */
+export interface FitOf {
   /** content id of the concept's file */
   readonly concept: BlobId;
   readonly photo: BlobId;
@@ -88,10 +91,30 @@ export interface FittedConcept extends FitRef {
   /** complete */
   readonly options: Readonly<Record<string, OptionValue>>;
   readonly seed: number;
+}
+
+/** A concept fitted to one frame of one photo. It never takes the concept's place. */
+export interface FittedConcept extends FitRef, FitOf {
   /** steps done; fewer than `options.steps` when finished early */
   readonly steps: number;
   /** the concept in the photo's layout, as the fit learned from it */
   readonly samples: readonly ImageRef[];
+}
+
+/** A fit that did not come to its end, as it was after a step. */
+export interface UnfinishedFit extends FitOf {
+  readonly step: number;
+  /** content id of the run's state, which `FitRequest.resume` takes */
+  readonly state: BlobId;
+}
+
+/** Whether and how concepts are fitted to the photo before an edit. */
+export interface FitSettings {
+  /** false: edits use concepts as they were learned */
+  readonly on: boolean;
+  /** only what differs from the defaults for the concept's method of learning */
+  readonly options: Readonly<Record<string, OptionValue>>;
+  readonly seed: number;
 }
 
 /** "My cat Miso": pictures, how to learn from them, and what was learned. */
@@ -193,8 +216,9 @@ export interface Document {
   readonly concept: string | null;
   /** newest last */
   readonly fits: readonly FittedConcept[];
-  /** id of the fit that edits use where it belongs to their concept and square; null: the concept as it was learned */
-  readonly fit: BlobId | null;
+  readonly fitting: FitSettings;
+  /** the one that was interrupted last; null: none */
+  readonly unfinishedFit: UnfinishedFit | null;
   readonly takes: readonly Take[];
   /** id of the take on the canvas */
   readonly shown: string | null;
@@ -215,7 +239,8 @@ export const emptyDocument: Document = {
   concepts: [],
   concept: null,
   fits: [],
-  fit: null,
+  fitting: { on: true, options: {}, seed: 0 },
+  unfinishedFit: null,
   takes: [],
   shown: null,
 };

@@ -1,4 +1,11 @@
-import { restoreConcept, restoreConceptRef, restoreFit, restoreFitRef } from './concept-migrations';
+import {
+  restoreConcept,
+  restoreConceptRef,
+  restoreFit,
+  restoreFitRef,
+  restoreFitSettings,
+  restoreUnfinishedFit,
+} from './concept-migrations';
 import { type Document, emptyDocument, type FrameRef, type Recipe, type Take } from './document';
 import {
   blobId,
@@ -90,8 +97,6 @@ export function restore(value: unknown): Document {
   const takes = list(it.takes, take, 'the takes');
   const concepts = list(it.concepts, restoreConcept, 'the concepts');
   const concept = textOrNull(it.concept, 'the concept in use');
-  const fits = list(it.fits, restoreFit, 'the fits');
-  const fit = textOrNull(it.fit, 'the fit in use');
   const shown = textOrNull(it.shown, 'the shown take');
   return {
     version: 1,
@@ -107,8 +112,9 @@ export function restore(value: unknown): Document {
     model: text(it.model ?? emptyDocument.model, 'the model'),
     concepts,
     concept: concepts.some(({ id }) => id === concept) ? concept : null,
-    fits,
-    fit: fits.some(({ id }) => id === fit) ? fit : null,
+    fits: list(it.fits, restoreFit, 'the fits'),
+    fitting: restoreFitSettings(it.fitting),
+    unfinishedFit: it.unfinishedFit == null ? null : restoreUnfinishedFit(it.unfinishedFit),
     ...(it.from != null && { from: frameRef(it.from) }),
     takes,
     shown: takes.some(({ id }) => id === shown) ? shown : null,

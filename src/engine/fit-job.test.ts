@@ -255,7 +255,7 @@ const recipe = (learned: LearnedConcept, fit?: FittedConcept): Recipe => ({
   square: { x: 2, y: 3, size: 16 },
   mask: null,
   concept: refOf(learned),
-  ...(fit && { fit: { id: fit.id, key: fit.key } }),
+  ...(fit && { fit: { id: fit.id, key: fit.key, options: fit.options, seed: fit.seed } }),
 });
 async function edit(it: Recipe) {
   for await (const event of engine.edit({ recipe: it }, never)) {

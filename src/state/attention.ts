@@ -1,8 +1,7 @@
-import { recipeOf } from '../document/actions';
-import { subjectOf, targetAsRead } from '../document/concepts';
+import { targetAsRead } from '../document/concepts';
 import type { Document, Recipe } from '../document/document';
 import type { LookResult } from '../engine/events';
-import { methodOf } from './edits';
+import { methodOf, recipeNow } from './edits';
 import type { Session } from './session-store';
 import { engine } from './workers';
 
@@ -20,7 +19,7 @@ export type NoiseLevel = keyof typeof noiseLevels;
 export function lookedAt(doc: Document, now: Session): Recipe | null {
   const method = methodOf(doc, now);
   if (!doc.photo || !doc.sourcePrompt.trim() || !method || now.edit || now.engine !== 'ready') return null;
-  const recipe = recipeOf(doc, doc.photo, method.defaults, subjectOf(doc));
+  const recipe = recipeNow(doc, doc.photo, method);
   // a concept without its place yet is no reason not to look at the rest
   return targetAsRead(doc) === null ? { ...recipe, targetPrompt: '' } : recipe;
 }

@@ -1,6 +1,7 @@
 import { addTake, recipeOf } from '../document/actions';
 import { conceptInUse, subjectOf, targetAsRead, targetOf } from '../document/concepts';
-import type { Document, Recipe, Take } from '../document/document';
+import type { Document, ImageRef, Recipe, Take } from '../document/document';
+import { fitInUse } from '../document/fits';
 import type { EditEvent, EditResult, MethodInfo } from '../engine/events';
 import { AppError } from '../util/errors';
 import type { Pixels } from '../util/pixels';
@@ -33,13 +34,18 @@ const patience = 5000;
 export const methodOf = (doc: Document, { info }: Session): MethodInfo | null =>
   info?.methods.find(({ name }) => name === doc.method) ?? null;
 
-/** Why an edit cannot run yet, in words; null when it can. */
-export function notReady(doc: Document, now: Session): string | null {
+/**
+ * Why an edit cannot run yet, in words; null when it can.
+ *
+ * @param willLearn  the concept in use is learned before
+ */
+export function notReady(doc: Document, now: Session, willLearn = false): string | null {
   if (now.edit) return 'An edit is running.';
   if (!doc.photo) return 'Open a photo to begin.';
   if (!doc.sourcePrompt.trim()) return 'Say what the photo shows.';
   const concept = conceptInUse(doc);
-  if (concept && !concept.learned) return `${concept.name || 'The concept'} is not learned yet.`;
+  if (concept && !concept.learned && !willLearn)
+    return `${concept.name || 'The concept'} is not learned yet.`;
   if (!targetOf(doc)) return 'Say what it should change to.';
   const read = targetAsRead(doc);
   if (read === null) return `Say where ${concept?.name} goes: name it, or write “${concept?.classWord}”.`;
@@ -50,6 +56,16 @@ export function notReady(doc: Document, now: Session): string | null {
   if (!methodOf(doc, now)) return `The method “${doc.method}” is not known here.`;
   return null;
 }
+
+/** What an edit of the document would be. @param method  the document's */
+export const recipeNow = (doc: Document, photo: ImageRef, method: MethodInfo): Recipe =>
+  recipeOf(
+    doc,
+    photo,
+    method.defaults,
+    subjectOf(doc),
+    fitInUse(doc, session().info?.fitOptions.defaults ?? {}),
+  );
 
 let abort: AbortController | null = null;
 
@@ -64,7 +80,7 @@ export async function runEdit(change: (doc: Document) => Document = (doc) => doc
   const doc = change(currentDocument());
   const method = methodOf(doc, session());
   if (notReady(doc, session()) || !doc.photo || !method) return;
-  const recipe = recipeOf(doc, doc.photo, method.defaults, subjectOf(doc));
+  const recipe = recipeNow(doc, doc.photo, method);
   const running = new AbortController();
   abort = running;
   const started = performance.now();

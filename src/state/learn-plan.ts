@@ -19,6 +19,7 @@ export function notLearnable(concept: Concept, now: Session): string | null {
   if (now.learning && now.learning.phase !== 'done') {
     return now.learning.concept === concept.id ? 'It is being learned.' : 'Another concept is being learned.';
   }
+  if (now.fitting) return 'A concept is being fitted.';
   if (concept.pictures.length === 0) return 'Add pictures of it.';
   if (!concept.name.trim()) return 'Give it a name.';
   if (!concept.classWord.trim()) return 'Say what it is: a cat, a mug, a teapot.';

@@ -1,28 +1,18 @@
-import type { Remote } from 'comlink';
 import { changeConcept, conceptOf } from '../document/concept-edits';
 import { endRun, putCheckpoint, unfinishedRun, withLearned } from '../document/concept-learning';
 import { tokenFor } from '../document/concepts';
 import type { BlobId, Document } from '../document/document';
-import type { LearnEvent, LearnPort, LearnRequest } from '../engine/events';
-import { AppError } from '../util/errors';
-import { stayAwake } from './awake';
+import type { LearnEvent, LearnRequest } from '../engine/events';
 import { amend, commit, currentDocument, end } from './document-store';
 import { engineStarted, startEngine } from './edits';
-import { isAbort, leavesRuins, reportError } from './errors';
 import { notLearnable, pace, planOf } from './learn-plan';
 import { lossLog } from './loss-log';
 import { announce, notify, session, setSession, updateLearning } from './session-store';
 import { setSettings, settings } from './settings-store';
 import { seconds, stepTimer } from './time-left';
-import { engine } from './workers';
+import { startTraining, type TrainingRun } from './training';
 
-interface Running {
-  readonly abort: AbortController;
-  readonly port: Promise<Remote<LearnPort>>;
-  /** lets a paused run go on */
-  resume: () => void;
-}
-let running: Running | null = null;
+let running: TrainingRun | null = null;
 
 /** Learn a concept from the start. Never rejects. */
 export async function learnConcept(id: string): Promise<void> {
@@ -55,8 +45,6 @@ export async function resumeConcept(id: string): Promise<void> {
 }
 
 async function run(id: string, request: LearnRequest, from = 0): Promise<void> {
-  const abort = new AbortController();
-  const { lost } = engine;
   const started = performance.now();
   if (from === 0) lossLog.clear();
   const { samples = [], concept: shown } = session().learning ?? {};
@@ -75,64 +63,29 @@ async function run(id: string, request: LearnRequest, from = 0): Promise<void> {
     },
   });
   announce(`Learning ${request.name} started.`);
-  let awake = stayAwake();
-  // a page in the background may be closed without a word
-  const onHide = (): void => void (document.hidden && saveCheckpoint());
-  document.addEventListener('visibilitychange', onHide);
-  const apply = applier(id, request);
-  let failed = false;
-  let done = false;
-  try {
-    const events = engine.run((api) => {
-      const port = Promise.resolve(api.learn(request));
-      running = { abort, port, resume: () => {} };
-      return port;
-    }, abort.signal);
-    for await (const event of events) {
-      apply(event);
-      done ||= event.kind === 'result';
-      if (!pausesAfter(event)) continue;
-      updateLearning({ phase: 'paused', secondsLeft: null });
-      announce(`Paused at step ${session().learning?.step}.`);
-      awake();
-      await resumed(lost);
-      awake = stayAwake();
-    }
-  } catch (error) {
-    failed = !isAbort(error);
-    if (failed) reportError(error);
-    if (error instanceof AppError && leavesRuins.has(error.code)) engine.terminate();
-  }
+  running = startTraining<LearnEvent>({
+    start: (api) => api.learn(request),
+    // while pictures of the class are made there is nothing to keep
+    keeps: (stage) => stage !== 'prior',
+    apply: applier(id, request),
+    shown: () => session().learning,
+    update: updateLearning,
+  });
+  const ended = await running.ended;
   running = null;
-  awake();
-  document.removeEventListener('visibilitychange', onHide);
-  if (done) {
+  if (ended === 'done') {
     updateLearning({ phase: 'done', secondsLeft: null });
     announce(`${request.name} is learned, in ${seconds((performance.now() - started) / 1000)}.`);
     return;
   }
   const step = session().learning?.step ?? 0;
-  setSession({ learning: null, ...(failed && { failed: 'learning' as const }) });
+  setSession({ learning: null, ...(ended === 'failed' && { failed: 'learning' as const }) });
   announce(
     step === 0
       ? 'Stopped. Nothing was learned yet.'
       : `Learning ${request.name} stopped at step ${step}. What it learned is kept.`,
   );
 }
-
-/** A pause waits for the checkpoint that it asked for; while pictures of the class are made there is nothing to keep. */
-const pausesAfter = (event: LearnEvent): boolean =>
-  session().learning?.phase === 'pausing' &&
-  (event.kind === 'checkpoint' || session().learning?.stage === 'prior');
-
-/** Settles when the person goes on, cancels, or the engine is lost. */
-const resumed = (lost: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (!running || lost.aborted) return resolve();
-    running.resume = resolve;
-    running.abort.signal.addEventListener('abort', () => resolve());
-    lost.addEventListener('abort', () => resolve());
-  });
 
 /** Applies the events of one run, in order. */
 function applier(id: string, request: LearnRequest): (event: LearnEvent) => void {
@@ -180,45 +133,13 @@ function applier(id: string, request: LearnRequest): (event: LearnEvent) => void
   };
 }
 
-/** Stop asking for steps once what was learned is stored: the engine is free for edits. */
-export function pauseLearning(): void {
-  if (session().learning?.phase !== 'running') return;
-  updateLearning({ phase: 'pausing' });
-  announce('Pausing…');
-  saveCheckpoint();
-}
-
-export function resumeLearning(): void {
-  if (session().learning?.phase !== 'paused') return;
-  updateLearning({ phase: 'running' });
-  announce('Learning goes on.');
-  running?.resume();
-}
-
-/** End after the step in progress; what was learned so far is the result. */
-export function finishLearning(): void {
-  updateLearning({ phase: 'finishing' });
-  announce('Finishing…');
-  void running?.port.then((port) => port.finish()).catch(reportError);
-  running?.resume();
-}
-
-/** End within a step; its last checkpoint stays, to resume or to use. */
-export function cancelLearning(): void {
-  updateLearning({ phase: 'cancelling' });
-  announce('Stopping…');
-  running?.abort.abort();
-}
-
-/** Write a checkpoint after the step in progress, e.g. when the page may be closed soon. */
-export function saveCheckpoint(): void {
-  void running?.port.then((port) => port.save()).catch(reportError);
-}
+export const pauseLearning = (): void => running?.pause();
+export const resumeLearning = (): void => running?.resume();
+export const finishLearning = (): void => running?.finish();
+export const cancelLearning = (): void => running?.cancel();
 
 /** Never delete this checkpoint to make room. */
-export function spareCheckpoint(state: BlobId): void {
-  void running?.port.then((port) => port.keep(state)).catch(reportError);
-}
+export const spareCheckpoint = (state: BlobId): void => running?.keep(state);
 
 /** After a failure: as soon as the engine is ready, from the last checkpoint if there is one. */
 export async function retryLearning(): Promise<void> {

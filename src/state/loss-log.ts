@@ -41,16 +41,24 @@ export function createLossLog(): LossLog {
 /** Of the run that is shown. */
 export const lossLog = createLossLog();
 
+/** How far it went since the first ten steps, a single one says little; null before there are more. */
+export function courseOf({ smooth }: LossLog): { readonly start: number; readonly words: string } | null {
+  if (smooth.length <= 10) return null;
+  const start = smooth[9]!;
+  const change = (smooth.at(-1)! - start) / start;
+  return {
+    start,
+    words: Math.abs(change) < noise ? 'about as at the start' : change < 0 ? 'falling' : 'rising',
+  };
+}
+
 /** The course of the loss in words; null before there is one. */
-export function lossSummary({ steps, raw, smooth }: LossLog): string | null {
+export function lossSummary(log: LossLog): string | null {
+  const { steps, raw, smooth } = log;
   const last = steps.length - 1;
   if (last < 0) return null;
   const of = (value: number): string => value.toPrecision(3);
   const now = `Loss at step ${steps[last]}: ${of(raw[last]!)}`;
-  if (last < 10) return `${now}.`;
-  // the mean of the first ten: a single step says little
-  const start = smooth[9]!;
-  const change = (smooth[last]! - start) / start;
-  const course = Math.abs(change) < noise ? 'about as at the start' : change < 0 ? 'falling' : 'rising';
-  return `${now}, smoothed ${of(smooth[last]!)}: ${course} (${of(start)}).`;
+  const course = courseOf(log);
+  return course ? `${now}, smoothed ${of(smooth[last]!)}: ${course.words} (${of(course.start)}).` : `${now}.`;
 }

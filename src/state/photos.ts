@@ -16,6 +16,7 @@ import { importConcepts, importPictures, isConceptFile, newConceptFrom } from '.
 import { commit, currentDocument } from './document-store';
 import { engineStarted, runEdit } from './edits';
 import { reportError } from './errors';
+import { needsFit } from './fit-plan';
 import { picture } from './pictures';
 import { announce, notify, session, setSession } from './session-store';
 import { files } from './workers';
@@ -62,8 +63,12 @@ export async function restoreSettings(recipe: Recipe, image: ImageRef | null = n
     applyRecipe(image ? setPhoto(doc, image) : doc, recipe, mask),
   );
   announce('Settings restored.');
-  if (recipe.concept && !conceptInUse(currentDocument())) {
-    notify(null, `${recipe.concept.name}, as it was learned then, is no longer here: words alone are used.`);
+  const { concept, fit } = recipe;
+  if (!concept) return;
+  if (!conceptInUse(currentDocument())) {
+    notify(null, `${concept.name}, as it was learned then, is no longer here: words alone are used.`);
+  } else if (fit && needsFit(currentDocument(), session())) {
+    notify(null, `The fit of ${concept.name} is not stored here for this photo: Run makes it again.`);
   }
 }
 

@@ -30,10 +30,8 @@ export interface RunningEdit {
   readonly stopping: 'no' | 'asked' | 'overdue';
 }
 
-/** The concept that is being learned, as far as the screen shows it. */
-export interface Learning {
-  /** id of the concept */
-  readonly concept: string;
+/** A job that trains, as far as the screen shows it. */
+export interface Training {
   /** 'done': finished, still to be looked at */
   readonly phase: 'running' | 'pausing' | 'paused' | 'finishing' | 'cancelling' | 'done';
   readonly stage: StageName | 'queued';
@@ -43,6 +41,12 @@ export interface Learning {
   readonly total: number;
   /** s; null until enough steps were timed */
   readonly secondsLeft: number | null;
+}
+
+/** The concept that is being learned. */
+export interface Learning extends Training {
+  /** id of the concept */
+  readonly concept: string;
   /** what it looked like, oldest first, always from the same noise */
   readonly samples: readonly { readonly step: number; readonly image: ImageRef }[];
   /** those that are still stored, oldest first */
@@ -58,6 +62,16 @@ export interface ShownFrame {
   readonly of: 'picture' | 'direction';
   /** the latest that could be drawn, of this take and kind; `gain`: what a direction was multiplied by to be seen */
   readonly drawn: { readonly index: number; readonly picture: ImageBitmap; readonly gain: number } | null;
+}
+
+/** The concept that is being fitted to a photo. */
+export interface Fitting extends Training {
+  /** its name */
+  readonly name: string;
+  readonly photo: string;
+  readonly square: Square;
+  /** latest look of the square: the photo as the model sees it, then the guided samples side by side */
+  readonly preview: ImageBitmap | null;
 }
 
 /** Something to know that stays until it is closed. Errors carry a code; what to say about it is the interface's. */
@@ -90,8 +104,11 @@ export interface Session {
   /** null, or of another take than the shown one: the result is shown */
   readonly frame: ShownFrame | null;
   readonly learning: Learning | null;
+  readonly fitting: Fitting | null;
+  /** one press of Run is under way: what is missing is learned and fitted, then the edit runs */
+  readonly chain: boolean;
   /** what failed last: what "Try again" tries */
-  readonly failed: 'edit' | 'learning';
+  readonly failed: 'edit' | 'learning' | 'fitting' | 'chain';
   /** what a file is doing: 'Opening photo…'; null when nothing is */
   readonly busy: string | null;
   readonly notices: readonly Notice[];
@@ -115,6 +132,8 @@ export const sessionStore = createStore<Session>(() => ({
   edit: null,
   frame: null,
   learning: null,
+  fitting: null,
+  chain: false,
   failed: 'edit',
   busy: null,
   notices: [],
@@ -127,11 +146,18 @@ export const sessionStore = createStore<Session>(() => ({
 export const session = (): Session => sessionStore.getState();
 export const setSession = (change: Partial<Session>): void => sessionStore.setState(change);
 
+/** What draws in the square of the photo at hand, in the place of takes. */
+export const liveJob = ({ edit, fitting }: Session): RunningEdit | Fitting | null =>
+  edit ?? (fitting?.phase === 'paused' ? null : fitting);
+
 export const updateEdit = (change: Partial<RunningEdit>): void =>
   sessionStore.setState(({ edit }) => (edit ? { edit: { ...edit, ...change } } : {}));
 
 export const updateLearning = (change: Partial<Learning>): void =>
   sessionStore.setState(({ learning }) => (learning ? { learning: { ...learning, ...change } } : {}));
+
+export const updateFitting = (change: Partial<Fitting>): void =>
+  sessionStore.setState(({ fitting }) => (fitting ? { fitting: { ...fitting, ...change } } : {}));
 
 export const announce = (status: string): void => setSession({ status });
 

@@ -21,7 +21,7 @@ const percentOf = (job: { readonly step: number; readonly total: number } | null
   job?.total ? Math.round((100 * job.step) / job.total) : null;
 
 export function App() {
-  const percent = useSession(({ edit, learning }) => percentOf(edit ?? learning));
+  const percent = useSession(({ edit, fitting, learning }) => percentOf(edit ?? fitting ?? learning));
   const dialog = useSession((now) => now.dialog);
   // at once: what is on the screen can be used
   useLayoutEffect(bindShortcuts, []);

@@ -2,12 +2,14 @@ import * as canvas from '../canvas/mounted';
 import { shownTake } from '../document/actions';
 import type { Document } from '../document/document';
 import { lookedAt } from '../state/attention';
+import { notRunnable, retryChain, runChain, stopChain } from '../state/chain';
 import { currentDocument, documentStore, inOrder, redo, undo } from '../state/document-store';
-import { notReady, restartEngine, retryEdit, runEdit, stopEdit } from '../state/edits';
+import { restartEngine, retryEdit } from '../state/edits';
+import { pauseFitting, resumeFitting, retryFitting } from '../state/fitting';
 import { frameOf, showFrame } from '../state/frames';
 import { pauseLearning, resumeLearning, retryLearning } from '../state/learning';
 import { copyReport, openDemo } from '../state/photos';
-import { type Session, session, setSession, type Tool } from '../state/session-store';
+import { liveJob, type Session, session, setSession, type Tool } from '../state/session-store';
 import { setSettings, settings } from '../state/settings-store';
 import { choosePhoto } from './choose-files';
 
@@ -35,7 +37,7 @@ const resizeBrush = (factor: number): void =>
 /** The step of the shown take that lies `by` from the one on the canvas; null when there is none. */
 function stepFrom(doc: Document, now: Session, by: number): number | null {
   const take = shownTake(doc);
-  if (!take?.frames || now.edit) return null;
+  if (!take?.frames || liveJob(now)) return null;
   const next = frameOf(now, take).index + by;
   return next >= 0 && next < take.steps ? next : null;
 }
@@ -45,30 +47,45 @@ function goStep(by: number): void {
   if (take && next !== null) showFrame(take, next, frameOf(session(), take).of);
 }
 
+function pauseOrResume(): void {
+  const { fitting, learning } = session();
+  const paused = (fitting ?? learning)?.phase === 'paused';
+  if (fitting) (paused ? resumeFitting : pauseFitting)();
+  else (paused ? resumeLearning : pauseLearning)();
+}
+
+const retries: Readonly<Record<Session['failed'], () => Promise<void>>> = {
+  edit: retryEdit,
+  learning: retryLearning,
+  fitting: retryFitting,
+  chain: retryChain,
+};
+
 const table = {
   run: {
     label: 'Run',
     keys: ['$mod+Enter'],
-    enabled: (doc: Document, now: Session) => notReady(doc, now) === null,
-    run: () => void runEdit(),
+    enabled: (doc: Document, now: Session) => notRunnable(doc, now) === null,
+    run: () => void runChain(),
   },
   stop: {
     label: 'Stop and keep the result so far',
     keys: ['Shift+X'],
-    enabled: (_: Document, now: Session) => now.edit?.stopping === 'no',
-    run: stopEdit,
+    enabled: (_: Document, { edit, fitting, chain }: Session) =>
+      edit ? edit.stopping === 'no' : fitting !== null || chain,
+    run: stopChain,
   },
   'pause-learning': {
-    label: 'Pause or resume learning',
+    label: 'Pause or resume learning or fitting',
     keys: ['Shift+P'],
-    enabled: (_: Document, { learning }: Session) =>
-      learning?.phase === 'running' || learning?.phase === 'paused',
-    run: () => (session().learning?.phase === 'paused' ? resumeLearning() : pauseLearning()),
+    enabled: (_: Document, { learning, fitting }: Session) =>
+      ['running', 'paused'].includes((fitting ?? learning)?.phase ?? ''),
+    run: pauseOrResume,
   },
   'open-photo': { label: 'Open photo', keys: ['$mod+o'], enabled: always, run: choosePhoto },
   demo: {
     label: 'Try the demo',
-    enabled: (_: Document, now: Session) => now.edit === null && now.busy === null,
+    enabled: (_: Document, now: Session) => !now.edit && !now.fitting && now.busy === null,
     run: () => void openDemo(),
   },
   export: {
@@ -113,8 +130,8 @@ const table = {
   compare: {
     label: 'Compare',
     keys: ['m'],
-    enabled: (doc: Document, { edit, tool: at }: Session) =>
-      shownTake(doc) !== null && edit === null && at !== 'brush' && at !== 'eraser',
+    enabled: (doc: Document, now: Session) =>
+      shownTake(doc) !== null && !liveJob(now) && now.tool !== 'brush' && now.tool !== 'eraser',
     run: () => setSession({ comparing: !session().comparing }),
   },
   'frame-before': {
@@ -153,8 +170,8 @@ const table = {
   },
   retry: {
     label: 'Try again',
-    enabled: (_: Document, now: Session) => now.edit === null,
-    run: () => void (session().failed === 'learning' ? retryLearning() : retryEdit()),
+    enabled: (_: Document, now: Session) => now.edit === null && now.fitting === null,
+    run: () => void retries[session().failed](),
   },
   'restart-engine': { label: 'Restart the engine', enabled: always, run: restartEngine },
   'copy-report': { label: 'Copy report', enabled: always, run: () => void copyReport() },

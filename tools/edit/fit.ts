@@ -1,5 +1,4 @@
 /** The fit that an edit begins with. */
-import { addFit } from '../../src/document/actions';
 import { conceptInUse, promptWith } from '../../src/document/concepts';
 import type { Document, FittedConcept, ImageRef, LearnedConcept, Square } from '../../src/document/document';
 import type { LocalEngine } from '../../src/engine/engine';
@@ -34,7 +33,6 @@ export interface FitOutput {
 /**
  * Fit the concept of a document to its photo as the page would.
  *
- * @returns  the document that edits with the fit
  * @throws AppError BAD_REQUEST when the file holds a fit of something else, which is left as it is
  */
 export async function withFit(
@@ -44,13 +42,15 @@ export async function withFit(
   subject: string | null,
   { options, file }: FitInput,
   watch: (event: FitEvent) => void,
-): Promise<{ readonly doc: Document; readonly fit: FitOutput }> {
+): Promise<FitOutput> {
   const learned = conceptInUse(doc)?.learned;
   if (!learned) throw new AppError('BAD_REQUEST', 'there is no concept to fit');
   const { model, photo, square, seed } = doc;
   const [sourcePrompt, targetPrompt] = [doc.sourcePrompt.trim(), doc.targetPrompt.trim()];
   const prompts = { sourcePrompt, targetPrompt, subject };
-  const known = file && (await fitOf(host, file, { ...doc, ...prompts }, learned));
+  const { defaults } = (await engine.info(model)).fitOptions;
+  const complete = { ...(defaults[learned.method] ?? defaults['']), ...options };
+  const known = file && { ...(await fitOf(host, file, { ...doc, ...prompts }, learned)), options: complete };
   const request: FitRequest = {
     model,
     concept: learned,
@@ -75,7 +75,7 @@ export async function withFit(
     const { fit } = event.value;
     const samples = await Promise.all(fit.samples.map(({ id }) => host.readImage(id)));
     const bytes = await host.readBytes(fit.id);
-    return { doc: addFit(doc, fit), fit: { result: event.value, bytes, samples, log, firstPreview } };
+    return { result: event.value, bytes, samples, log, firstPreview };
   }
   throw new Error('the engine ended without a fit');
 }
@@ -86,7 +86,7 @@ async function fitOf(
   { name, bytes }: NonNullable<FitInput['file']>,
   doc: Document & { readonly photo: ImageRef; readonly square: Square },
   learned: LearnedConcept,
-): Promise<FittedConcept> {
+): Promise<Omit<FittedConcept, 'options'>> {
   const base = await readConceptBase(await host.openModel(doc.model));
   const source = bytesSource(`${bareToken(learned.token) || learned.name}.safetensors`, bytes);
   const { key, steps } = await readFit(source, base).catch((error: unknown) => {
@@ -101,7 +101,6 @@ async function fitOf(
     square: doc.square,
     sourcePrompt: doc.sourcePrompt,
     targetPrompt: promptWith(learned, doc),
-    options: {},
     seed: doc.seed,
     steps,
     samples: [],

@@ -86,10 +86,8 @@ export async function runEdit(
     const subject = subjectOf(plain);
     const frame = { ...plain, photo, square };
     const seen = (event: FitEvent): void => watch({ kind: 'fit', event });
-    const { doc, fit } = input.fit
-      ? await withFit(host, engine, frame, subject, input.fit, seen)
-      : { doc: plain, fit: null };
-    const recipe = recipeOf(doc, photo, method.defaults, subject);
+    const fit = input.fit ? await withFit(host, engine, frame, subject, input.fit, seen) : null;
+    const recipe = recipeOf(plain, photo, method.defaults, subject, fit?.result.fit);
     const { signal } = new AbortController();
     const record = { directions: input.directions ?? false };
     const started = performance.now();

@@ -48,7 +48,7 @@ export function ConceptCard({ concept }: { concept: Concept }) {
           {(pictures.length > 0 || !learned) && <ConceptPictures concept={concept} />}
           {(pictures.length > 0 || !learned) && <LearnForm concept={concept} />}
           <div className="row">
-            {learned && <UseInEdits id={id} />}
+            <UseInEdits id={id} />
             {learned && (
               <Button className="button plain small" onPress={() => void exportConcept(concept)}>
                 <Download aria-hidden size={15} /> Export concept

@@ -1,4 +1,5 @@
 import { BranchNote } from './BranchNote';
+import { FitForm } from './FitForm';
 import { MethodForm } from './MethodForm';
 import { Prompts } from './Prompts';
 import { RunPanel } from './RunPanel';
@@ -10,6 +11,7 @@ export function Controls() {
       <div className="scroll">
         <Prompts />
         <BranchNote />
+        <FitForm />
         <MethodForm />
       </div>
       <RunPanel />

@@ -14,7 +14,7 @@ export function Prompts() {
   const source = useDocument((doc) => doc.sourcePrompt);
   const typed = useDocument((doc) => doc.targetPrompt);
   const target = useDocument((doc) => targetAsRead(doc) ?? targetOf(doc));
-  const concept = useDocument((doc) => conceptInUse(doc)?.learned ?? null);
+  const concept = useDocument(conceptInUse);
   return (
     <section aria-labelledby="prompts-heading">
       <div className="section-head">
@@ -45,20 +45,19 @@ export function Prompts() {
   );
 }
 
-/** A learned concept may take the subject's place; how the model then reads the words is said. */
+/** A concept may take the subject's place; how the model then reads the words is said. */
 function ConceptChoice() {
   const concepts = useDocument((doc) => doc.concepts);
   const chosen = useDocument((doc) => doc.concept);
   const read = useDocument((doc) => (conceptInUse(doc)?.learned ? targetAsRead(doc) : null));
-  const choices = concepts.filter(({ learned, id }) => learned || id === chosen);
-  if (choices.length === 0) return null;
+  if (concepts.length === 0) return null;
   return (
     <Choice
       label="Concept"
       value={chosen ?? none}
       choices={[
         { id: none, label: 'None, words alone' },
-        ...choices.map(({ id, name }) => ({ id, label: name || 'Unnamed concept' })),
+        ...concepts.map(({ id, name }) => ({ id, label: name || 'Unnamed concept' })),
       ]}
       help={read ? `Read as “${read}”.` : undefined}
       onChange={(id) => commit('Choose concept', (doc) => chooseConcept(doc, id === none ? null : id))}
@@ -72,7 +71,7 @@ function Subject({ source, target }: { source: string; target: string }) {
   const corrected = useDocument((doc) => doc.subject);
   const subject = useDocument(subjectOf);
   const [editing, setEditing] = useState(false);
-  const concept = useDocument((doc) => conceptInUse(doc)?.learned?.name);
+  const concept = useDocument((doc) => conceptInUse(doc)?.name);
   const replacement = concept ?? promptDiff(source, target).replacement;
   if (editing || corrected !== null) {
     return (

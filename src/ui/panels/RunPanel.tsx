@@ -1,22 +1,27 @@
-import { CircleStop, Play } from 'lucide-react';
+import { CircleStop, Flag, Pause, Play } from 'lucide-react';
 import { useEffect, useRef } from 'react';
 import { Button } from 'react-aria-components/Button';
-import { notReady, restartEngine } from '../../state/edits';
-import type { RunningEdit } from '../../state/session-store';
+import { notRunnable } from '../../state/chain';
+import { restartEngine } from '../../state/edits';
+import { cancelFitting, finishFitting, pauseFitting, resumeFitting } from '../../state/fitting';
+import type { Fitting, RunningEdit } from '../../state/session-store';
 import { useDocument, useSession } from '../../state/use-store';
 import { perform } from '../actions';
 import { Keys } from '../parts/ActionButton';
 import { ProgressLine } from '../parts/ProgressLine';
 import { stageWords } from '../stage-words';
+import { Stages } from './Stages';
 
-/** Run, and while an edit runs how far it is and how to stop it. Always in sight. */
+/** Run, and while it runs how far it is and how to stop it. Always in sight. */
 export function RunPanel() {
   const edit = useSession((now) => now.edit);
+  const fitting = useSession((now) => now.fitting);
+  const chain = useSession((now) => now.chain);
   const status = useSession((now) => now.status);
   const doc = useDocument((it) => it);
-  const reason = useSession((now) => notReady(doc, now));
+  const reason = useSession((now) => notRunnable(doc, now));
   const panel = useRef<HTMLElement>(null);
-  const running = edit !== null;
+  const running = edit !== null || fitting !== null || chain;
   const wasRunning = useRef(running);
 
   // Run and Stop replace each other: the keyboard stays with them
@@ -24,14 +29,15 @@ export function RunPanel() {
     if (running === wasRunning.current) return;
     wasRunning.current = running;
     if (document.activeElement !== document.body) return;
-    panel.current?.querySelector<HTMLElement>('.run, .stop')?.focus({ preventScroll: true });
+    panel.current?.querySelector<HTMLElement>('.run, .stop, .pause')?.focus({ preventScroll: true });
   }, [running]);
 
   return (
     <section className="run-panel" aria-label="Run" ref={panel}>
-      {edit && <Progress edit={edit} />}
+      <Stages />
+      {edit ? <EditProgress edit={edit} /> : fitting && <FitProgress fitting={fitting} />}
       <div className="row">
-        {!edit && (
+        {!running && (
           <Button
             className="button solid run"
             isDisabled={reason !== null}
@@ -41,25 +47,11 @@ export function RunPanel() {
             <Play aria-hidden size={16} fill="currentColor" strokeWidth={1.5} /> Run
           </Button>
         )}
-        {edit && (
-          <Button
-            className="button plain stop"
-            isDisabled={edit.stopping !== 'no'}
-            aria-label="Stop"
-            onPress={() => perform('stop')}
-          >
-            <CircleStop aria-hidden size={16} /> {edit.stopping === 'no' ? 'Stop and keep' : 'Stopping…'}
-          </Button>
-        )}
-        {edit?.stopping === 'overdue' && (
-          <Button className="button danger" onPress={restartEngine}>
-            Stop now
-          </Button>
-        )}
+        {fitting && !edit ? <FitButtons fitting={fitting} /> : running && <Stop edit={edit} />}
       </div>
       <p id="run-status" className="run-status">
-        {!edit && reason}
-        {!reason && !edit && !status ? <Keys binding="$mod+Enter" /> : null}
+        {!running && reason}
+        {!reason && !running && !status ? <Keys binding="$mod+Enter" /> : null}
       </p>
       {/* the one polite live region: start, end, and what files do */}
       <p className="status" role="status">
@@ -69,7 +61,68 @@ export function RunPanel() {
   );
 }
 
-function Progress({ edit }: { edit: RunningEdit }) {
+/** @param edit  null: learning comes first, which can only be cancelled */
+function Stop({ edit }: { edit: RunningEdit | null }) {
+  const stopping = edit?.stopping ?? 'no';
+  return (
+    <>
+      <Button
+        className="button plain stop"
+        isDisabled={stopping !== 'no'}
+        aria-label="Stop"
+        onPress={() => perform('stop')}
+      >
+        <CircleStop aria-hidden size={16} />{' '}
+        {stopping !== 'no' ? 'Stopping…' : edit ? 'Stop and keep' : 'Stop'}
+      </Button>
+      {stopping === 'overdue' && (
+        <Button className="button danger" onPress={restartEngine}>
+          Stop now
+        </Button>
+      )}
+    </>
+  );
+}
+
+function FitButtons({ fitting: { phase, step } }: { fitting: Fitting }) {
+  const paused = phase === 'paused';
+  const ending = phase === 'finishing' || phase === 'cancelling';
+  return (
+    <div className="fit-buttons">
+      {/* one button, so that the keyboard stays with it */}
+      <Button
+        className={`button ${paused ? 'solid' : 'plain'} small pause`}
+        isDisabled={ending}
+        onPress={paused ? resumeFitting : pauseFitting}
+      >
+        {paused ? <Play aria-hidden size={14} fill="currentColor" /> : <Pause aria-hidden size={14} />}
+        {paused ? 'Resume' : phase === 'pausing' ? 'Pausing…' : 'Pause'}
+      </Button>
+      <Button className="button plain small" isDisabled={ending || step === 0} onPress={finishFitting}>
+        <Flag aria-hidden size={14} /> Finish now
+      </Button>
+      <Button className="button quiet small" isDisabled={ending} onPress={cancelFitting}>
+        <CircleStop aria-hidden size={14} /> Cancel
+      </Button>
+    </div>
+  );
+}
+
+function FitProgress({ fitting }: { fitting: Fitting }) {
+  const { phase, stage, fraction, step, total, secondsLeft } = fitting;
+  const steps = stage === 'fit' && step > 0;
+  const at = steps ? `Step ${step} of ${total}` : stageWords[stage];
+  return (
+    <ProgressLine
+      label="Fitting"
+      text={phase === 'paused' ? `${at}, paused` : at}
+      part={steps ? step / total : fraction}
+      secondsLeft={steps && step < total ? secondsLeft : null}
+    />
+  );
+}
+
+function EditProgress({ edit }: { edit: RunningEdit }) {
   const { stage, fraction, step, total, secondsLeft } = edit;
   const editing = stage === 'edit' && step > 0;
   return (

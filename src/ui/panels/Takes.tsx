@@ -7,6 +7,7 @@ import type { Take } from '../../document/document';
 import { amend, commit } from '../../state/document-store';
 import { stepsAsked } from '../../state/edits';
 import { restoreTake } from '../../state/photos';
+import { liveJob } from '../../state/session-store';
 import { useDocument, useSession } from '../../state/use-store';
 import { FrameBar } from '../parts/FrameBar';
 import { Picture } from '../parts/Picture';
@@ -16,7 +17,7 @@ export function Takes() {
   const takes = useDocument((doc) => doc.takes);
   const photo = useDocument((doc) => doc.photo);
   const shown = useDocument((doc) => doc.shown);
-  const running = useSession((now) => now.edit !== null);
+  const running = useSession((now) => liveJob(now) !== null);
   return (
     <section className="panel takes" aria-labelledby="takes-heading">
       <div className="takes-head">

@@ -1,7 +1,7 @@
 import { ChevronsLeftRight } from 'lucide-react';
 import { Slider, SliderThumb, SliderTrack } from 'react-aria-components/Slider';
 import { shownTake } from '../../document/actions';
-import { type ShownFrame, setSession } from '../../state/session-store';
+import { liveJob, type ShownFrame, setSession } from '../../state/session-store';
 import { useDocument, useSession } from '../../state/use-store';
 
 /**
@@ -15,7 +15,8 @@ export function CompareSlider() {
   const { scale, x, y } = useSession((now) => now.view);
   const divider = useSession((now) => now.divider);
   const shown = useSession(
-    (now) => now.comparing && !now.edit && !now.holdOriginal && now.tool !== 'brush' && now.tool !== 'eraser',
+    (now) =>
+      now.comparing && !liveJob(now) && !now.holdOriginal && now.tool !== 'brush' && now.tool !== 'eraser',
   );
   const placing = useSession((now) => now.tool === 'square');
   if (!square || !shown) return null;
