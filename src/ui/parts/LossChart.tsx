@@ -24,7 +24,7 @@ export function LossChart() {
         ...size(),
         legend: { show: false },
         cursor: { show: false },
-        padding: [8, 6, 0, 0],
+        padding: [8, 16, 0, 0],
         scales: { x: { time: false } },
         axes: [
           { ...axis, size: 22, gap: 3, space: 60 },
