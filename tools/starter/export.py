@@ -17,6 +17,7 @@ from train_common import restore
 from train_vae import build
 
 EDITING = Path(__file__).with_name("editing.json")
+STEERING = Path(__file__).with_name("steering.json")
 
 
 def write_json(path: Path, value) -> None:
@@ -91,7 +92,8 @@ def export(run: Path, out: Path, preset: str) -> None:
         "image_encoder": ["transformers", "CLIPVisionModelWithProjection"],
         "scheduler": ["diffusers", "PNDMScheduler"], "text_encoder": ["transformers", "CLIPTextModel"],
         "tokenizer": ["transformers", "CLIPTokenizer"], "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": ["diffusers", type(vae).__name__], "editing": json.loads(EDITING.read_text())})
+        "vae": ["diffusers", type(vae).__name__], "editing": json.loads(EDITING.read_text()),
+        "steering": json.loads(STEERING.read_text())})
 
 
 def main() -> None:
