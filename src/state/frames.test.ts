@@ -6,7 +6,13 @@ import { cannotBranch, frameOf } from './frames';
 import { type Session, session } from './session-store';
 
 const photo = { id: 'a'.repeat(64), name: 'cat.jpg', width: 200, height: 100 };
-const doc: Document = { ...emptyDocument, photo, square: { x: 0, y: 0, size: 100 } };
+const doc: Document = {
+  ...emptyDocument,
+  photo,
+  square: { x: 0, y: 0, size: 100 },
+  sourcePrompt: 'a cat',
+  targetPrompt: 'a dog',
+};
 const take: Take = {
   id: 'one',
   recipe: recipeOf(doc, photo, { steps: 60 }, null),
@@ -27,6 +33,7 @@ const method = (name: string, branches: boolean): MethodInfo => ({
 });
 const now: Session = {
   ...session(),
+  engine: 'ready',
   info: { methods: [method('dds-sm', true), method('p2p', false)] } as Partial<
     Session['info']
   > as Session['info'],
@@ -45,5 +52,6 @@ test('an edit goes on where there is something left to do, on the same photo, by
   expect(cannotBranch({ ...doc, options: { steps: 80 } }, now, take, 59)).toBeNull();
   expect(cannotBranch({ ...doc, options: { steps: 8 } }, now, take, 10)).toMatch(/All 8 steps/);
   expect(cannotBranch({ ...doc, method: 'p2p' }, now, take, 10)).toMatch(/P2P/);
+  expect(cannotBranch({ ...doc, targetPrompt: '' }, now, take, 10)).toMatch(/change to/);
   expect(cannotBranch({ ...doc, photo: { ...photo, id: 'b'.repeat(64) } }, now, take, 10)).toMatch(/photo/);
 });

@@ -3,7 +3,7 @@ import { branchAt } from '../document/branch';
 import type { Document, Take } from '../document/document';
 import type { DecodedFrame } from '../engine/events';
 import { amend } from './document-store';
-import { bitmapOf, methodOf, runEdit } from './edits';
+import { bitmapOf, methodOf, notReady, runEdit } from './edits';
 import { reportError } from './errors';
 import { announce, type Session, type ShownFrame, session, setSession } from './session-store';
 import { engine, files } from './workers';
@@ -87,10 +87,11 @@ export async function keepFrame(take: Take, index: number): Promise<void> {
 /** Why an edit cannot go on from a step of this take, in words; null when it can. */
 export function cannotBranch(doc: Document, now: Session, take: Take, index: number): string | null {
   const method = methodOf(doc, now);
-  if (!method || !branchAt(doc, take, index)) return 'Only on the photo that is open.';
+  const branch = branchAt(doc, take, index);
+  if (!method || !branch) return 'Goes on only on the photo that is open.';
   if (!method.branches) return `“${method.label}” starts from the photo only.`;
   const steps = Number(doc.options.steps ?? method.defaults.steps);
-  return index + 1 < steps ? null : `All ${steps} steps are done here.`;
+  return index + 1 < steps ? notReady(branch, now) : `All ${steps} steps are done here.`;
 }
 
 /** Run on from a step with the settings at hand. */

@@ -66,6 +66,7 @@ export function FrameBar() {
           Run on from this frame with the settings as they are now
         </Tooltip>
       </TooltipTrigger>
+      {why && index + 1 < take.steps && <span className="help">{why}</span>}
     </div>
   );
 }
