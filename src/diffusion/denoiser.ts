@@ -164,7 +164,7 @@ function buildParts(
 
 function estimate(...build: Parameters<typeof buildUNet>): RunEstimate {
   const { g, outputs } = buildUNet(...build);
-  return estimateRun(g, Object.values(outputs));
+  return estimateRun(g, Object.values(outputs), { backend: build[1].backend.name });
 }
 
 function fits(...build: Parameters<typeof buildUNet>): boolean {

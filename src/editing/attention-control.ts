@@ -64,7 +64,7 @@ export async function controlledUNet(
   const tap: Tap = (name, value) => watch.tap(name, control(name, value));
   const output = unet(g, fromInputs(g, dtype), inputs, config, { tap, dtype });
   const outputs = { output, attention: meanMaps(g, subjectSites(watch.sites)) };
-  checkFits(estimateRun(g, Object.values(outputs)), limits);
+  checkFits(estimateRun(g, Object.values(outputs), { backend: weights.backend.name }), limits);
   const program = await compile(g, outputs, weights, { label: 'unet with attention control', capture: true });
   return {
     async predict(x, t, context, { mapper, fromSource, own, self }, blend) {

@@ -2,6 +2,7 @@ import { AppError } from '../util/errors';
 import { fold } from './fold';
 import type { Attrs, Constant, ConstantData, Graph, Node, Value } from './graph';
 import { ELEMENT_TYPE } from './ops';
+import { leavesLast } from './order';
 import {
   ATTRIBUTE_TYPE,
   type AttributeMessage,
@@ -27,6 +28,8 @@ export interface EncodeOptions {
   readonly external?: (name: string) => boolean;
   /** Record dtype and shape of every intermediate value (needed by `decode`, ignored by runtimes). Default false. */
   readonly valueInfo?: boolean;
+  /** Order nodes so that ONNX Runtime runs them with little memory (`order.ts`). Default: as they were appended. */
+  readonly leavesLast?: boolean;
 }
 
 /** Names of the feeds and weights that the outputs depend on: what a runtime must bind. */
@@ -63,7 +66,7 @@ export function encode(g: Graph, outputs: readonly Value[], options: EncodeOptio
     opsetImport: opsets(nodes),
     graph: {
       name: 'graph',
-      node: nodes.map((node) => nodeMessage(node, used)),
+      node: (options.leavesLast ? leavesLast(nodes) : nodes).map((node) => nodeMessage(node, used)),
       initializer: [...constants.map(tensorMessage), ...externals.map(externalMessage)],
       input: [...feeds.map((v) => valueInfo(v)), ...weights.map((v) => valueInfo(v, WEIGHT))],
       output: outputs.map((v) => valueInfo(v)),

@@ -64,7 +64,8 @@ export async function openBackend(name: BackendName, options: BackendOptions): P
       logSeverityLevel: SEVERITY[logLevel],
       graphOptimizationLevel: 'all',
       // a memory pattern is a second block of all activations beside what the first run took, which is never given back
-      ...(name === 'node' && { intraOpNumThreads: threads, interOpNumThreads: 1, enableMemPattern: false }),
+      ...(name !== 'webgpu' && { enableMemPattern: false }),
+      ...(name === 'node' && { intraOpNumThreads: threads, interOpNumThreads: 1 }),
     },
     dispose: () => device?.destroy(),
   };

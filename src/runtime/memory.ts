@@ -1,8 +1,12 @@
 import { requiredInputs } from '../onnx/encode';
+import { fold } from '../onnx/fold';
 import type { Graph, Value } from '../onnx/graph';
-import { prune } from '../onnx/prune';
+import { executionOrder, leavesLast } from '../onnx/order';
 import { AppError } from '../util/errors';
+import type { BackendName } from './capabilities';
+import { dispatched, gpuBytes, kernelCopies, ownLayouts, peakOf, planBuffers } from './memory-plan';
 import { byteSize } from './tensor';
+import { lowerConvolutions } from './winograd';
 
 /** What one backend holds, in bytes: in GPU buffers on WebGPU, on the host otherwise. */
 export interface MemoryUse {
@@ -33,50 +37,69 @@ export class MemoryMeter {
 
 /** What running a graph once takes, in bytes. */
 export interface RunEstimate {
+  /** constants of the graph included */
   readonly weights: number;
-  /** most that is alive at once between nodes, feeds and results included */
+  /** most that feeds, results and everything between take at once */
   readonly activations: number;
   readonly largest: { readonly name: string; readonly bytes: number };
 }
 
-/**
- * Estimate by liveness over the nodes that the outputs need: a value lives from its node to its last reader. ORT reuses buffers in the
- * same way, so this is its peak but for fusion, alignment and kernel scratch.
- */
-export function estimateRun(graph: Graph, outputs: readonly Value[]): RunEstimate {
-  const nodes = prune(graph, outputs);
-  const inputs = requiredInputs(graph, outputs);
-  const lastUse = new Map<string, number>();
-  nodes.forEach((node, i) => {
-    for (const { name } of node.inputs) lastUse.set(name, i);
-  });
-  for (const { name } of outputs) lastUse.set(name, nodes.length);
-
-  let largest = { name: '', bytes: 0 };
-  const measure = (value: Value): number => {
-    const bytes = byteSize(value);
-    if (bytes > largest.bytes) largest = { name: value.name, bytes };
-    return bytes;
-  };
-  const weights = inputs.weights.reduce((sum, value) => sum + measure(value), 0);
-
-  const dying = new Map<number, number>();
-  let alive = 0;
-  const born = (value: Value, at: number): void => {
-    const bytes = measure(value);
-    const end = lastUse.get(value.name) ?? at;
-    alive += bytes;
-    dying.set(end, (dying.get(end) ?? 0) + bytes);
-  };
-  for (const feed of inputs.feeds) born(feed, -1);
-  let peak = alive;
-  nodes.forEach((node, i) => {
-    for (const output of node.outputs) born(output, i);
-    peak = Math.max(peak, alive);
-    alive -= dying.get(i) ?? 0;
-  });
-  return { weights, activations: peak, largest };
+/** Where a graph runs, and which of its weights are constants there. */
+export interface RunPlace {
+  readonly backend: BackendName;
+  /** default: all on CPU backends, none on WebGPU, as `compile` */
+  readonly frozen?: (name: string) => boolean;
 }
+
+/**
+ * Predict what a run takes by following what ONNX Runtime does with the graph: what it computes beforehand, the order it
+ * runs in, the copies it makes for its own layouts, and which results share a buffer. README.md says how near that comes.
+ */
+export function estimateRun(graph: Graph, outputs: readonly Value[], place: RunPlace): RunEstimate {
+  const { backend, frozen = () => backend !== 'webgpu' } = place;
+  const lowered = backend === 'wasm' ? lowerConvolutions(graph, frozen).graph : graph;
+  const { weights, feeds } = requiredInputs(lowered, outputs);
+  const { nodes, constants } = fold(lowered, outputs);
+  const known = new Set(weights.filter(({ name }) => frozen(name)).map(({ name }) => name));
+  for (const name of ['', ...constants.keys()]) known.add(name);
+  const remaining = nodes.filter(({ inputs, outputs: results }) => {
+    const isKnown = inputs.every(({ name }) => known.has(name));
+    if (isKnown) for (const { name } of results) known.add(name);
+    return !isKnown;
+  });
+  const own = new Set(weights.map(({ name }) => name));
+  // what is neither fed nor computed, e.g. ones for a norm's scale; shapes and axes stay on the host
+  const held = new Map(
+    remaining
+      .flatMap(({ inputs }) => inputs)
+      .filter(({ name, dtype }) => name !== '' && dtype !== 'int64' && known.has(name) && !own.has(name))
+      .map((value) => [value.name, value]),
+  );
+  const laidOut = ownLayouts(leavesLast(remaining), backend, (name) => known.has(name), outputs);
+  const order = executionOrder(laidOut);
+  const buffers = planBuffers(order, outputs);
+
+  const values = [...weights, ...feeds, ...nodes.flatMap((node) => node.outputs)];
+  const largest = values.reduce(
+    (most, value) => (byteSize(value) > most.bytes ? { name: value.name, bytes: byteSize(value) } : most),
+    { name: '', bytes: 0 },
+  );
+  // WASM: copies in the heap of what it is fed
+  const copied = backend === 'wasm' ? weights.filter(({ name }) => !frozen(name)) : [];
+  return {
+    weights: sum([
+      ...weights,
+      ...held.values(),
+      ...kernelCopies(remaining, backend, (name) => known.has(name)),
+    ]),
+    activations:
+      sum([...feeds, ...copied]) +
+      (backend === 'webgpu' ? gpuBytes(buffers, dispatched(order)) : peakOf(buffers)),
+    largest,
+  };
+}
+
+const sum = (values: readonly Value[]): number => values.reduce((bytes, value) => bytes + byteSize(value), 0);
 
 /**
  * Refuse a job that cannot fit before it starts.

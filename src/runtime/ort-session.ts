@@ -50,7 +50,7 @@ export class OrtSession {
     device?.check();
     const started = performance.now();
     const external = new Set(baked.map(({ name }) => name));
-    const model = encode(graph, outputs, { external: (name) => external.has(name) });
+    const model = encode(graph, outputs, { external: (name) => external.has(name), leavesLast: true });
     const kept: string[] = [];
     try {
       const externalData = await Promise.all(

@@ -140,6 +140,8 @@ function start(
   { limits }: GuideNetworkOptions,
   label: string,
 ): Promise<Program> {
-  checkFits(estimateRun(g, Object.values(outputs)), limits);
-  return compile(g, outputs, weights, { ...(weights.backend.device ? live : frozen), label });
+  const { name: backend, device } = weights.backend;
+  const options = device ? live : frozen;
+  checkFits(estimateRun(g, Object.values(outputs), { backend, ...options }), limits);
+  return compile(g, outputs, weights, { ...options, label });
 }

@@ -1,5 +1,6 @@
 import type { Value } from '../onnx/graph';
 import * as op from '../onnx/ops';
+import { checkFits, estimateRun } from '../runtime/memory';
 import { compile } from '../runtime/session';
 import { DeviceTensor } from '../runtime/tensor';
 import type { WeightStore } from '../runtime/weights';
@@ -30,7 +31,12 @@ export async function deviceStep(
     optimiser.scalars.map((name) => [name, g.feed(`optimiser ${name}`, [1])]),
   );
 
-  const squares = gradients.map((d) =>
+  // summed in the order they are computed in: the runtime then does not keep all cotangents until the last gradient
+  const computed = new Map(
+    g.nodes.flatMap(({ outputs }, i) => outputs.map(({ name }) => [name, i] as const)),
+  );
+  const inOrder = gradients.toSorted((a, b) => computed.get(a.name)! - computed.get(b.name)!);
+  const squares = inOrder.map((d) =>
     op.reduceSumSquare(
       g,
       d,
@@ -73,7 +79,11 @@ export async function deviceStep(
     }
   }
   const training = new Set(names);
-  const program = await compile(g, outputs, weights, { frozen: (name) => !training.has(name), label });
+  const frozen = (name: string): boolean => !training.has(name);
+  // weights and moments: what is read is fed, what is written is a result
+  const memory = estimateRun(g, Object.values(outputs), { backend: backend.name, frozen });
+  checkFits(memory, options.limits ?? {});
+  const program = await compile(g, outputs, weights, { frozen, label });
 
   const create = async (values: readonly Value[]): Promise<Record<string, DeviceTensor>> =>
     Object.fromEntries(
@@ -100,6 +110,7 @@ export async function deviceStep(
 
   return {
     names,
+    memory,
     async step(batch, lr) {
       const values = optimiser.schedule(count + 1, lr);
       await Promise.all([

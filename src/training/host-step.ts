@@ -1,4 +1,6 @@
+import { checkFits, estimateRun } from '../runtime/memory';
 import { compile } from '../runtime/session';
+import { byteSize } from '../runtime/tensor';
 import type { WeightStore } from '../runtime/weights';
 import { AppError } from '../util/errors';
 import { type NdArray, sizeOf, zeros } from '../util/nd-array';
@@ -10,7 +12,7 @@ export async function hostStep(
   weights: WeightStore,
   options: StepOptions,
 ): Promise<Trainer> {
-  const { optimiser, lossScale = 1, label = 'training step', metrics = {} } = options;
+  const { optimiser, lossScale = 1, label = 'training step', metrics = {}, limits = {} } = options;
   const names = trainable.map(({ name }) => name);
   const training = new Set(names);
   const outputs = {
@@ -18,7 +20,12 @@ export async function hostStep(
     ...Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`metric ${name}`, value])),
     ...Object.fromEntries(gradients.map((d, i) => [`d ${names[i]}`, d])),
   };
-  const program = await compile(g, outputs, weights, { frozen: (name) => !training.has(name), label });
+  const frozen = (name: string): boolean => !training.has(name);
+  const run = estimateRun(g, Object.values(outputs), { backend: weights.backend.name, frozen });
+  const moments = optimiser.slots.length * trainable.reduce((sum, value) => sum + byteSize(value), 0);
+  const memory = { ...run, weights: run.weights + moments };
+  checkFits(memory, limits);
+  const program = await compile(g, outputs, weights, { frozen, label });
   const resident = await Promise.all(
     names.map(async (name) => (await weights.tensor(name)).ort.data as Float32Array),
   );
@@ -40,6 +47,7 @@ export async function hostStep(
 
   return {
     names,
+    memory,
     async step(feeds, lr) {
       const results = await program.run(feeds);
       const gradient = names.map((name) => results[`d ${name}`]!.data);

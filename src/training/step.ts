@@ -6,10 +6,8 @@ import type { Graph, Value } from '../onnx/graph';
 import { reshape } from '../onnx/movement';
 import * as op from '../onnx/ops';
 import type { Backend } from '../runtime/backend';
-import { checkFits, estimateRun, type RunEstimate } from '../runtime/memory';
 import type { WeightStore } from '../runtime/weights';
 import { AppError } from '../util/errors';
-import { sizeOf } from '../util/nd-array';
 import { deviceStep } from './device-step';
 import { hostStep } from './host-step';
 import type { StepOptions, Trainer } from './trainer';
@@ -42,7 +40,6 @@ export async function compileStep(
   const scale = reshape(g, op.scalar(g, options.lossScale ?? 1, loss.dtype), loss.shape);
   const table = gradientRules(weights.backend, names);
   const raw = pullback(g, [[loss, scale]], trainable, { table, recompute: options.recompute ?? [] });
-  checkFits(withState(estimateRun(g, [loss, ...raw]), trainable, options), options.limits ?? {});
   const graph = { g, loss, trainable, gradients: raw.map((d) => op.cast(g, d, 'float32')) };
   return weights.backend.device ? deviceStep(graph, weights, options) : hostStep(graph, weights, options);
 }
@@ -65,13 +62,3 @@ export const stepPrecision = (
   maxGradNorm: MAX_GRAD_NORM,
   ...(dtype === 'float16' && { lossScale: HALF_LOSS_SCALE }),
 });
-
-/** The weights that train are there once for themselves and once for every slot of the optimiser, all in float32. */
-function withState(
-  estimate: RunEstimate,
-  trainable: readonly Value[],
-  { optimiser }: StepOptions,
-): RunEstimate {
-  const trained = trainable.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
-  return { ...estimate, weights: estimate.weights + trained * optimiser.slots.length };
-}

@@ -1,5 +1,6 @@
 import type { Recompute } from '../autodiff/remat';
 import type { Graph, Value } from '../onnx/graph';
+import type { RunEstimate } from '../runtime/memory';
 import type { Arrays } from '../runtime/session';
 import type { NdArray } from '../util/nd-array';
 import type { Optimiser } from './optimiser';
@@ -40,6 +41,8 @@ export interface TrainerState {
 /** A compiled training step and what it changes. */
 export interface Trainer {
   readonly names: readonly string[];
+  /** what a step was predicted to take, weights and moments included */
+  readonly memory: RunEstimate;
   /** @param lr  learning rate   @throws AppError as Program.run */
   step(feeds: Arrays, lr: number): Promise<StepResult>;
   /** A copy. */
