@@ -8,7 +8,7 @@ import { learnFields, presetsOf } from '../personalization/method';
 import { personalizationMethods } from '../personalization/methods';
 import { type SteerOverrides, steerDefaults, steerFields } from '../steering/options';
 import { memoizePromise, mutex } from '../util/async';
-import { scale } from '../util/nd-array';
+import { isFiniteArray, scale } from '../util/nd-array';
 import { type StartedJob, startJob } from '../util/rpc';
 import { editJob } from './edit-job';
 import type {
@@ -133,7 +133,10 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
       const gain = of === 'direction' ? await steps.directionGain() : 1;
       const latent =
         of === 'direction' ? scale(gain, await steps.direction(frame)) : await steps.latent(frame);
-      return { pixels: fromTensor(await (await load.best(model)).decode(latent)), gain };
+      const decoded = await (await load.best(model)).decode(latent);
+      // where half precision overflows, the edit was made in full
+      const whole = isFiniteArray(decoded) ? decoded : await (await load.float32(model)).decode(latent);
+      return { pixels: fromTensor(whole), gain };
     },
     async dispose() {
       for (const model of await Promise.allSettled(loaded)) {

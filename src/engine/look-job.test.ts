@@ -9,32 +9,20 @@ import { storedTensor, writeSafetensors } from '../formats/safetensors';
 import { openBackend } from '../runtime/backend';
 import { loadOrtNode } from '../runtime/ort-node';
 import { memoryBlobs } from '../storage/blobs';
-import { getImage, putImage } from '../storage/images';
 import { bytesSource } from '../util/byte-source';
 import { ndArray } from '../util/nd-array';
 import { createTorchRng } from '../util/random';
 import { createLocalEngine } from './engine';
 import type { LookEvent, LookResult } from './events';
-import type { EngineHost } from './host';
-import { tinyTree } from './tiny-tree';
+import { tinyHost, tinyPicture, tinyTree } from './tiny-tree';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
 const tree = await tinyTree(backend);
-const blobs = memoryBlobs();
-const host: EngineHost = {
-  startBackend: async () => ({ backend, capabilities: {} as never }),
-  openModel: async () => tree,
-  readImage: (id) => getImage(blobs, id),
-  writeImage: (pixels, name) => putImage(blobs, pixels, name),
-  readBytes: (id) => blobs.get(id),
-  writeBytes: (bytes) => blobs.put(bytes),
-  deleteBytes: (id) => blobs.delete(id),
-};
+const host = tinyHost(backend, tree, memoryBlobs());
 const engine = createLocalEngine(host);
 afterAll(() => engine.dispose());
 
-const data = Uint8ClampedArray.from({ length: 24 * 20 * 4 }, (_, i) => (i % 4 === 3 ? 255 : (i * i) % 230));
-const photo = await host.writeImage({ data, width: 24, height: 20 }, 'photo');
+const photo = await tinyPicture(host, 1);
 const recipe = (over: Partial<Recipe> = {}): Recipe => ({
   app: 'DreamSteerer Studio',
   version: 1,
@@ -45,7 +33,7 @@ const recipe = (over: Partial<Recipe> = {}): Recipe => ({
   subject: 'cat',
   seed: 3,
   options: editMethods['dds-sm']!.defaults,
-  photo: { id: photo.id, width: 24, height: 20 },
+  photo: { id: photo.id, width: photo.width, height: photo.height },
   square: { x: 2, y: 3, size: 16 },
   mask: null,
   concept: null,

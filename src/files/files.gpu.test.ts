@@ -236,6 +236,27 @@ test('bitmaps and thumbnails fit the side that was asked for', async () => {
   expect([thumbnail.width, thumbnail.height]).toEqual([32, 32]);
 });
 
+const bytesOf = (bitmap: ImageBitmap): Uint8ClampedArray => {
+  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d')!;
+  context.drawImage(bitmap, 0, 0);
+  return context.getImageData(0, 0, bitmap.width, bitmap.height).data;
+};
+
+test('a step of a take is shown as the take would be if it were the last', async () => {
+  const { take: edit } = await take();
+  const [edited, source] = [
+    await getImage(store, edit.square.id),
+    await getImage(store, edit.reconstruction.id),
+  ];
+  const result = bytesOf(await files.stitchedSquare(edit, 1024));
+  expect(bytesOf(await files.stitchedFrame(edit, edited, 1024))).toEqual(result);
+  expect(bytesOf(await files.stitchedFrame(edit, source, 1024))).not.toEqual(result);
+  const small = await files.stitchedFrame(edit, edited, 100);
+  expect([small.width, small.height]).toEqual([100, 100]);
+  const stored = await files.storePixels(edited, 'step 3');
+  expect(stored).toEqual({ ...edit.square, name: 'step 3' });
+});
+
 test('garbage collection through the worker keeps what is reachable', async () => {
   const { take: edit } = await take();
   const keep = edit.recipe.photo.id;
