@@ -11,8 +11,8 @@ export interface Scene {
   readonly editable: boolean;
   /** the square that is edited or fitted to has a live look on this photo */
   readonly live: { readonly preview: ImageBitmap; readonly square: Square } | null;
-  /** the step of the take that is looked at in the place of its result */
-  readonly frame: ImageBitmap | null;
+  /** the step of the take that is looked at in the place of its result; 'drawing': what is shown stays until it is there */
+  readonly frame: ImageBitmap | 'drawing' | null;
   /** divider between before and after, photo px; null: not comparing */
   readonly divider: number | null;
   readonly showAfter: boolean;
@@ -32,7 +32,7 @@ export function sceneOf(doc: Document, session: Session): Scene {
     take,
     editable: photo !== null && photo.id === doc.photo?.id,
     live,
-    frame: take && session.frame?.take === take.id ? (session.frame.drawn?.picture ?? null) : null,
+    frame: take && session.frame?.take === take.id ? (session.frame.drawn?.picture ?? 'drawing') : null,
     divider: square && session.comparing && !painting ? square.x + session.divider * square.size : null,
     showAfter: !session.holdOriginal && (live !== null || !painting),
   };

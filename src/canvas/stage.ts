@@ -139,7 +139,7 @@ export function mountCanvas(container: HTMLDivElement): CanvasControls {
     const square = live?.square ?? take?.recipe.square;
     // the last preview stays until the finished picture has been drawn once
     if (live) takeNode.image(enlarge(live.preview));
-    else if (frame ?? takeImage) takeNode.image(frame ?? takeImage);
+    else if (frame !== 'drawing' && (frame ?? takeImage)) takeNode.image(frame ?? takeImage);
     after.visible(showAfter && square !== undefined && takeNode.image() !== undefined);
     if (square) {
       takeNode.position(square);
