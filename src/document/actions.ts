@@ -1,16 +1,17 @@
 import { promptDiff } from '../util/prompt-diff';
 import { conceptInUse, refOf, targetOf } from './concepts';
-import type {
-  Concept,
-  Document,
-  FitRef,
-  FitSettings,
-  FittedConcept,
-  ImageRef,
-  OptionValue,
-  Recipe,
-  Square,
-  Take,
+import {
+  type Concept,
+  type Document,
+  emptyDocument,
+  type FitRef,
+  type FitSettings,
+  type FittedConcept,
+  type ImageRef,
+  type OptionValue,
+  type Recipe,
+  type Square,
+  type Take,
 } from './document';
 import { clampSquare, defaultSquare } from './square';
 
@@ -177,6 +178,8 @@ export function applyRecipe(doc: Document, recipe: Recipe, mask: ImageRef | null
     model,
     concept,
     fitting: fittingOf(doc, recipe),
+    // its options are all written out: there is nothing left for the slider to have moved
+    likeness: recipe.concept ? emptyDocument.likeness : doc.likeness,
   };
   if (!doc.photo) return next;
   const scale = doc.photo.width / recipe.photo.width;

@@ -217,6 +217,8 @@ export interface Document {
   /** newest last */
   readonly fits: readonly FittedConcept[];
   readonly fitting: FitSettings;
+  /** with a concept in use: 0 keep the photo … 100 look like the concept; see `likeness.ts` */
+  readonly likeness: number;
   /** the one that was interrupted last; null: none */
   readonly unfinishedFit: UnfinishedFit | null;
   readonly takes: readonly Take[];
@@ -240,6 +242,7 @@ export const emptyDocument: Document = {
   concept: null,
   fits: [],
   fitting: { on: true, options: {}, seed: 0 },
+  likeness: 50,
   unfinishedFit: null,
   takes: [],
   shown: null,

@@ -1,6 +1,7 @@
 /** Fits of a document: which one an edit would use, and how they are made. */
 import { conceptInUse, targetAsRead } from './concepts';
 import type { Document, FitOf, FitSettings, FittedConcept, OptionValue, UnfinishedFit } from './document';
+import { likenessOptions } from './likeness';
 
 type Options = Readonly<Record<string, OptionValue>>;
 
@@ -14,8 +15,14 @@ export function fitOptions(doc: Document, defaults: FitDefaults): Options {
   return { ...base, ...Object.fromEntries(known) };
 }
 
-/** The same with nothing set. */
-export const fitBase = (doc: Document, defaults: FitDefaults): Options =>
+/** The same with nothing set by hand: as likeness has it. */
+export function fitBase(doc: Document, defaults: FitDefaults): Options {
+  const base = fitDefaults(doc, defaults);
+  return { ...base, ...likenessOptions(doc.likeness / 100, { fit: base, edit: {} }).fit };
+}
+
+/** What suits the method by which the concept in use was learned. */
+export const fitDefaults = (doc: Document, defaults: FitDefaults): Options =>
   defaults[conceptInUse(doc)?.learned?.method ?? ''] ?? defaults[''] ?? {};
 
 /** The fit that an edit of this document wants; null without a photo, a learned concept, or a place for it. */

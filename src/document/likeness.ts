@@ -1,5 +1,6 @@
 /** One slider, "Likeness ↔ Keep photo", for the options of fit and edit that trade one for the other. */
-import type { OptionValue } from './document';
+import { conceptInUse } from './concepts';
+import type { Document, OptionValue } from './document';
 
 type Options = Readonly<Record<string, OptionValue>>;
 
@@ -55,3 +56,26 @@ export function likenessOptions(
     );
   return { fit: follow(fitCourses, defaults.fit), edit: follow(editCourses, defaults.edit) };
 }
+
+/** The defaults of the edit method as likeness has them; without a concept there is nothing to look like. */
+export const editBase = (
+  doc: Pick<Document, 'concepts' | 'concept' | 'likeness'>,
+  defaults: Options,
+): Options =>
+  conceptInUse(doc)
+    ? { ...defaults, ...likenessOptions(doc.likeness / 100, { fit: {}, edit: defaults }).edit }
+    : defaults;
+
+/** What was set by hand of the options that follow it gives way. @param likeness  0…100 */
+export function setLikeness(doc: Document, likeness: number): Document {
+  const { fitting, options } = doc;
+  return {
+    ...doc,
+    likeness,
+    options: without(options, editCourses),
+    fitting: { ...fitting, options: without(fitting.options, fitCourses) },
+  };
+}
+
+const without = (options: Options, courses: Readonly<Record<string, Course>>): Options =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => !(name in courses)));

@@ -6,7 +6,7 @@ import { restore, restoreRecipe } from './migrations';
 const id = 'ab'.repeat(32);
 const photo = { id, name: 'cat.jpg', width: 400, height: 300 };
 /** A project as version 1 stored it. Never edited: a later version adds its own beside it. */
-const version1: Omit<Document, 'fits' | 'fitting' | 'unfinishedFit'> = {
+const version1: Omit<Document, 'fits' | 'fitting' | 'likeness' | 'unfinishedFit'> = {
   version: 1,
   photo,
   square: { x: 20, y: 30, size: 200 },

@@ -114,6 +114,7 @@ export function restore(value: unknown): Document {
     concept: concepts.some(({ id }) => id === concept) ? concept : null,
     fits: list(it.fits, restoreFit, 'the fits'),
     fitting: restoreFitSettings(it.fitting),
+    likeness: integer(it.likeness ?? emptyDocument.likeness, 0, 100, 'the likeness'),
     unfinishedFit: it.unfinishedFit == null ? null : restoreUnfinishedFit(it.unfinishedFit),
     ...(it.from != null && { from: frameRef(it.from) }),
     takes,

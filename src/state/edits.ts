@@ -2,6 +2,7 @@ import { addTake, recipeOf } from '../document/actions';
 import { conceptInUse, subjectOf, targetAsRead, targetOf } from '../document/concepts';
 import type { Document, ImageRef, Recipe, Take } from '../document/document';
 import { fitInUse } from '../document/fits';
+import { editBase } from '../document/likeness';
 import type { EditEvent, EditResult, MethodInfo } from '../engine/events';
 import { AppError } from '../util/errors';
 import type { Pixels } from '../util/pixels';
@@ -62,7 +63,7 @@ export const recipeNow = (doc: Document, photo: ImageRef, method: MethodInfo): R
   recipeOf(
     doc,
     photo,
-    method.defaults,
+    editBase(doc, method.defaults),
     subjectOf(doc),
     fitInUse(doc, session().info?.fitOptions.defaults ?? {}),
   );

@@ -20,6 +20,14 @@ export function RecipeDialog({ image, recipe }: { image: ImageRef; recipe: Recip
           <dd>{recipe.sourcePrompt}</dd>
           <dt>Change to</dt>
           <dd>{recipe.targetPrompt}</dd>
+          {recipe.concept && (
+            <>
+              <dt>Concept</dt>
+              <dd>
+                {recipe.concept.name}, {recipe.fit ? 'fitted to the photo' : 'as it was learned'}
+              </dd>
+            </>
+          )}
           <dt>Settings</dt>
           <dd>
             {recipe.method}, seed {recipe.seed}

@@ -3,17 +3,19 @@ import { Button } from 'react-aria-components/Button';
 import { Disclosure, DisclosurePanel } from 'react-aria-components/Disclosure';
 import { Heading } from 'react-aria-components/Heading';
 import { conceptInUse } from '../../document/concepts';
-import { fitBase, fitInUse, fitOptions, setFitting } from '../../document/fits';
+import { fitBase, fitDefaults, fitInUse, fitOptions, setFitting } from '../../document/fits';
 import type { FitInfo } from '../../engine/events';
 import { commit } from '../../state/document-store';
 import { useDocument, useSession } from '../../state/use-store';
 import { Toggle } from '../parts/choices';
 import { FitLog } from '../parts/FitLog';
+import { LikenessChanges } from '../parts/LikenessChanges';
+import { LikenessSlider } from '../parts/LikenessSlider';
 import { OptionInput } from '../parts/OptionInput';
 import { Picture } from '../parts/Picture';
 import { SeedInput } from '../parts/SeedInput';
 
-/** Whether and how the concept in use is fitted to the photo, and what the fit in use learned from. */
+/** How alike the edit shall be, whether and how the concept in use is fitted to the photo, and what the fit in use learned from. */
 export function FitForm() {
   const info = useSession((now) => now.info?.fitOptions ?? null);
   const used = useDocument((doc) => conceptInUse(doc) !== null);
@@ -22,7 +24,8 @@ export function FitForm() {
   if (!info || !used) return null;
   return (
     <section aria-labelledby="fit-heading">
-      <h2 id="fit-heading">Fit</h2>
+      <h2 id="fit-heading">Likeness</h2>
+      <LikenessSlider />
       <Toggle
         label="Fit to this photo"
         help="Steers the concept to pose, layout and background of the photo before the edit."
@@ -71,6 +74,7 @@ function Details({ info }: { info: FitInfo }) {
       </Heading>
       <DisclosurePanel className="disclosure-panel" aria-label="How it fits">
         <FitLog />
+        <LikenessChanges info={info} base={fitDefaults(doc, info.defaults)} />
         {Object.entries(info.fields).map(([name, field]) => (
           <OptionInput
             key={name}

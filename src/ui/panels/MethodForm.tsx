@@ -4,6 +4,7 @@ import { Disclosure, DisclosurePanel } from 'react-aria-components/Disclosure';
 import { Heading } from 'react-aria-components/Heading';
 import { resetOptions, setMethod, setOption, setSeed } from '../../document/actions';
 import type { OptionValue } from '../../document/document';
+import { editBase } from '../../document/likeness';
 import type { MethodInfo } from '../../engine/events';
 import { commit } from '../../state/document-store';
 import { methodOf } from '../../state/edits';
@@ -73,7 +74,7 @@ export function MethodForm() {
 
 function Field({ method, name }: { method: MethodInfo; name: string }) {
   const field = method.fields[name]!;
-  const fallback = method.defaults[name]!;
+  const fallback = useDocument((doc) => editBase(doc, method.defaults)[name]!);
   const value = useDocument((doc) => doc.options[name]) ?? fallback;
   const set = (next: OptionValue): void =>
     commit(`Set ${field.label.toLowerCase()}`, (doc) =>
