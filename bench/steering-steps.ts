@@ -86,7 +86,7 @@ export function createSteering(load: OrtLoader, tree: FileTree) {
       return timed(async () => trainer.step(await batch(step++), 1e-6));
     }
     const chosen = options({
-      samples: 4,
+      samples: 2,
       // so many that a walk outlasts the bench
       ddimSteps: 200,
       sampling: what === 'guided' ? 'guided' : 'noise',

@@ -63,7 +63,7 @@ async function against(where: string, method: string, clock: Clock): Promise<Mea
       plain: clock.steering({ method, what: 'plain' }),
       guided: clock.steering({ method, what: 'guided' }),
     },
-    { turns: 5, runs: 2 },
+    { turns: 5, runs: 1 },
   );
   const ratio = (what: string, of: string, value: number, by: number, target?: number): Measurement => ({
     name: `${where}, ${method}: ${what} ÷ ${of}`,
