@@ -1,0 +1,133 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createModel } from '../src/diffusion/model';
+import { editMethods } from '../src/editing/methods';
+import { loadParts, memoryLimits } from '../src/engine/load-model';
+import { type Concept, changesOf } from '../src/personalization/concept';
+import { learn } from '../src/personalization/learn';
+import { personalizationMethods } from '../src/personalization/methods';
+import { conceptOf } from '../src/personalization/plan';
+import { openBackend } from '../src/runtime/backend';
+import { loadOrtNode } from '../src/runtime/ort-node';
+import { zeros } from '../src/util/nd-array';
+import { diskTree } from '../tools/disk-tree';
+import type { run as editInBrowser } from '../tools/edit/in-browser';
+import { type HarnessBrowser, withBrowser } from '../tools/harness/browser';
+import { readImage } from '../tools/images';
+import type { run as learnInBrowser } from '../tools/learn/learn.browser';
+import type { Bench, Measurement } from './measure';
+
+const PUBLIC = join(import.meta.dirname, '../public');
+const STARTER = join(PUBLIC, 'models/starter');
+const FIGURE = ['miso-1.jpg', 'miso-2.jpg', 'miso-3.jpg', 'miso-4.jpg'];
+
+/** Of the time for steps, %, that everything beside them may take. */
+const OVERHEAD = 5;
+/** ms. */
+const [FIRST_PREVIEW, BALANCED] = [3000, 180_000];
+
+/** Whole jobs of the studio with the bundled starter, in a browser's worker on WASM, as a person runs them. */
+export const jobs: Bench = async () => [
+  ...(await withBrowser(async (browser) => [...(await editing(browser)), ...(await learning(browser))])),
+  ...(await switching()),
+];
+
+const picture = (name: string) => readImage(join(PUBLIC, 'demo', name));
+
+async function editing({ call, serve }: HarnessBrowser): Promise<Measurement[]> {
+  const demo = JSON.parse(await readFile(join(PUBLIC, 'demo/demo.json'), 'utf8'));
+  const { photo, square, sourcePrompt, targetPrompt, seed } = demo;
+  const method = 'dds-sm';
+  const edit = { sourcePrompt, targetPrompt, subject: '', method, seed, square };
+  const input = {
+    model: serve(STARTER),
+    backend: 'wasm' as const,
+    edit: {
+      photo: await picture(photo),
+      photoName: photo,
+      mask: null,
+      model: 'starter',
+      edit: { ...edit, options: editMethods[method]!.defaults },
+    },
+  };
+  // the first edit of a page also compiles ONNX Runtime
+  await call<typeof editInBrowser>('tools/edit/in-browser.ts', input);
+  const { result, firstPreview } = await call<typeof editInBrowser>('tools/edit/in-browser.ts', input);
+  const { load, previewShare, stepMedian } = result.timings;
+  return [
+    {
+      name: 'wasm: from Run to the first preview, model loaded',
+      value: firstPreview! - load!,
+      unit: 'ms',
+      target: FIRST_PREVIEW,
+      note: `${stepMedian!.toFixed(0)} ms a step`,
+    },
+    { name: 'wasm: loading the model', value: load!, unit: 'ms' },
+    { name: 'wasm: previews ÷ steps of an edit', value: 100 * previewShare!, unit: '%', target: OVERHEAD },
+  ];
+}
+
+async function learning({ call, serve }: HarnessBrowser): Promise<Measurement[]> {
+  const pictures = await Promise.all(FIGURE.map(async (name) => ({ name, pixels: await picture(name) })));
+  const learned = { model: 'starter', name: 'Miso', classWord: 'cat', token: null, seed: 0, options: {} };
+  const from = performance.now();
+  const output = await call<typeof learnInBrowser>('tools/learn/learn.browser.ts', {
+    learn: { ...learned, pictures, method: 'dreambooth-lora', preset: 'balanced', resume: null },
+    backend: 'wasm',
+    model: serve(STARTER),
+  });
+  const { total, timings } = output!.result;
+  return [
+    {
+      name: 'wasm: a concept, Balanced, from Learn to its file',
+      value: performance.now() - from,
+      unit: 'ms',
+      target: BALANCED,
+      note: `${total} steps`,
+    },
+    {
+      name: 'wasm: samples and checkpoints ÷ steps of learning',
+      value: 100 * timings.overheadShare!,
+      unit: '%',
+      target: OVERHEAD,
+    },
+  ];
+}
+
+/** From one concept to another on a loaded model, until it can predict. */
+async function switching(): Promise<Measurement[]> {
+  const backend = await openBackend('node', { load: loadOrtNode });
+  const parts = await loadParts(diskTree(STARTER), backend, 'float32');
+  const model = createModel(parts, memoryLimits(backend));
+  const { defaults } = personalizationMethods['custom-diffusion']!;
+  const options = { ...defaults, steps: 1, priorPictures: 0 };
+  const side = model.size;
+  const request = (seed: number) => {
+    const pictures = [zeros([1, 3, side, side])];
+    return { method: 'custom-diffusion', options, pictures, token: `<new${seed}>`, classWord: 'cat', seed };
+  };
+  const concepts: Concept[] = [];
+  for (const seed of [1, 2]) {
+    const run = learn(parts, request(seed), { resize: async (image) => image, limits: {} });
+    for (;;) {
+      const { value, done } = await run.next();
+      if (!done) continue;
+      concepts.push(conceptOf(request(seed), value.state));
+      break;
+    }
+  }
+  const prompt = await model.embed('a cat');
+  const use = async (concept: Concept): Promise<number> => {
+    const from = performance.now();
+    const { predictNoise } = await model.personalise(changesOf(parts, concept));
+    const ready = performance.now();
+    await predictNoise(zeros(model.latentShape), 500, prompt);
+    return ready - from;
+  };
+  for (const concept of concepts) await use(concept);
+  const times: number[] = [];
+  for (let i = 0; i < 9; i++) times.push(await use(concepts[i % 2]!));
+  times.sort((a, b) => a - b);
+  await model.dispose();
+  return [{ name: 'node: switching to another concept', value: times[4]!, unit: 'ms' }];
+}
