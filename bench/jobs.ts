@@ -26,11 +26,11 @@ const OVERHEAD = 5;
 /** ms. */
 const [FIRST_PREVIEW, BALANCED] = [3000, 180_000];
 
-/** Whole jobs of the studio with the bundled starter, in a browser's worker on WASM, as a person runs them. */
-export const jobs: Bench = async () => [
-  ...(await withBrowser(async (browser) => [...(await editing(browser)), ...(await learning(browser))])),
-  ...(await switching()),
-];
+/** Edits with the bundled starter in a browser's worker on WASM, as a person runs them; changing concepts. */
+export const jobs: Bench = async () => [...(await withBrowser(editing)), ...(await switching())];
+
+/** A concept with the starter, likewise: minutes. */
+export const concept: Bench = () => withBrowser(learning);
 
 const picture = (name: string) => readImage(join(PUBLIC, 'demo', name));
 
@@ -117,14 +117,14 @@ async function switching(): Promise<Measurement[]> {
     }
   }
   const prompt = await model.embed('a cat');
-  const use = async (concept: Concept): Promise<number> => {
+  const use = async (other: Concept): Promise<number> => {
     const from = performance.now();
-    const { predictNoise } = await model.personalise(changesOf(parts, concept));
+    const { predictNoise } = await model.personalise(changesOf(parts, other));
     const ready = performance.now();
     await predictNoise(zeros(model.latentShape), 500, prompt);
     return ready - from;
   };
-  for (const concept of concepts) await use(concept);
+  for (const other of concepts) await use(other);
   const times: number[] = [];
   for (let i = 0; i < 9; i++) times.push(await use(concepts[i % 2]!));
   times.sort((a, b) => a - b);

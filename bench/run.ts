@@ -4,7 +4,7 @@ import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { creation } from './creation';
 import { flatFits, flatMemory } from './flat-memory';
-import { jobs } from './jobs';
+import { concept, jobs } from './jobs';
 import type { Bench, Measurement } from './measure';
 import { steering } from './steering';
 import { torch } from './torch';
@@ -21,6 +21,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   'flat-fits': flatFits,
   training,
   jobs,
+  concept,
   steering,
 };
 
