@@ -66,7 +66,7 @@ test('edits of the other kind are made too, and leave out options that are not t
   const { options, metrics } = lines[0]!;
   expect(options.edit).toMatchObject({ steps: 2, nullSteps: 1 });
   expect(options.edit).not.toHaveProperty('stepSize');
-  expect(metrics['PSNR outside']).toBeGreaterThan(15);
+  expect(metrics['PSNR outside']).toBeGreaterThan(10);
 });
 
 test('the true edit and the unchanged photo are the ends of every scale', async () => {
