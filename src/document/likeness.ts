@@ -10,19 +10,20 @@ interface Course {
   readonly atLikeness: number;
   readonly min: number;
   readonly max: number;
-  readonly whole?: true;
+  /** of its field: a form would round what lies between */
+  readonly step: number;
 }
 
 /** Weight of the guided samples (λ_MS, METHOD.md E7: they hold the look), and steps, which follow the photo further. */
 const fitCourses: Readonly<Record<string, Course>> = {
-  modeShift: { atPhoto: 1 / 4, atLikeness: 4, min: 0, max: 10 },
-  steps: { atPhoto: 1.25, atLikeness: 1 / 2, min: 1, max: 1000, whole: true },
+  modeShift: { atPhoto: 1 / 4, atLikeness: 4, min: 0, max: 10, step: 0.05 },
+  steps: { atPhoto: 1.25, atLikeness: 1 / 2, min: 1, max: 1000, step: 1 },
 };
 
 /** How far each step of the edit moves, and how tightly it keeps to the subject (METHOD.md E10, A10). */
 const editCourses: Readonly<Record<string, Course>> = {
-  stepSize: { atPhoto: 1 / 1.5, atLikeness: 1.5, min: 0.001, max: 1 },
-  maskPower: { atPhoto: 2, atLikeness: 1 / 2, min: 0.25, max: 4 },
+  stepSize: { atPhoto: 1 / 1.5, atLikeness: 1.5, min: 0.001, max: 1, step: 0.001 },
+  maskPower: { atPhoto: 2, atLikeness: 1 / 2, min: 0.25, max: 4, step: 0.25 },
 };
 
 /**
@@ -37,7 +38,7 @@ const editCourses: Readonly<Record<string, Course>> = {
  *
  * @param likeness  0: keep the photo, 1: look like the concept; beyond is taken as the end
  * @param defaults  of the fit and of the edit method; options that a method lacks are left out
- * @returns  those that differ from the defaults, in the ranges of their fields
+ * @returns  those that differ from the defaults, in the ranges and steps of their fields
  */
 export function likenessOptions(
   likeness: number,
@@ -46,11 +47,12 @@ export function likenessOptions(
   const way = 2 * Math.min(1, Math.max(0, likeness)) - 1;
   const follow = (courses: Readonly<Record<string, Course>>, options: Options): Options =>
     Object.fromEntries(
-      Object.entries(courses).flatMap(([name, { atPhoto, atLikeness, min, max, whole }]) => {
+      Object.entries(courses).flatMap(([name, { atPhoto, atLikeness, min, max, step }]) => {
         const value = options[name];
         if (way === 0 || typeof value !== 'number') return [];
         const moved = value * (way < 0 ? atPhoto ** -way : atLikeness ** way);
-        const fits = Math.min(max, Math.max(min, whole ? Math.round(moved) : Number(moved.toPrecision(3))));
+        const rounded = Number((Math.round(moved / step) * step).toFixed(3));
+        const fits = Math.min(max, Math.max(min, rounded));
         return fits === value ? [] : [[name, fits] as const];
       }),
     );

@@ -16,8 +16,8 @@ test('in the middle everything is as it was; beyond the ends are the ends', () =
 });
 
 test('the ends are what is documented', () => {
-  expect(at(0)).toEqual({ fit: { modeShift: 0.25, steps: 50 }, edit: { stepSize: 0.0325, maskPower: 2 } });
-  expect(at(1)).toEqual({ fit: { modeShift: 4, steps: 20 }, edit: { stepSize: 0.0732, maskPower: 0.5 } });
+  expect(at(0)).toEqual({ fit: { modeShift: 0.25, steps: 50 }, edit: { stepSize: 0.033, maskPower: 2 } });
+  expect(at(1)).toEqual({ fit: { modeShift: 4, steps: 20 }, edit: { stepSize: 0.073, maskPower: 0.5 } });
 });
 
 test('towards likeness each option goes one way, and stays in its range for every method', () => {

@@ -136,13 +136,13 @@ export const steerFields: Readonly<Record<string, NumberField | ChoiceField>> = 
   steps: number('Steps', 'More steps follow the photo further and take longer.', 1, 1000, 1),
   learningRate: number('Learning rate', 'How far each step moves the concept.', 1e-8, 0.1, 1e-8),
   edsd: number(
-    'Keep photo',
-    'Weight of agreeing with the plain model on the photo; 0 switches it off.',
+    'Weight of the photo',
+    'How far the concept has to agree with the plain model on it; 0 switches it off.',
     0,
     10,
     0.1,
   ),
-  modeShift: number('Likeness', 'Weight of the guided samples; 0 switches them off.', 0, 10, 0.1),
+  modeShift: number('Weight of the samples', 'How far they hold the look; 0 switches them off.', 0, 10, 0.05),
   samples: number('Guided samples', 'Pictures of the concept in the photo’s layout, made first.', 1, 16, 1),
   sampling: choice(
     'Samples',
