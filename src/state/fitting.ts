@@ -67,7 +67,8 @@ export async function fitConcept(): Promise<boolean> {
   });
   const ended = await running.ended;
   running = null;
-  const step = session().fitting?.step ?? 0;
+  const { step = 0, preview } = session().fitting ?? {};
+  preview?.close();
   setSession({ fitting: null, ...(ended === 'failed' && { failed: 'fitting' as const }) });
   if (ended === 'done') {
     announce(`${concept.name} is fitted to the photo, in ${seconds((performance.now() - started) / 1000)}.`);

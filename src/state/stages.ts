@@ -57,11 +57,7 @@ function fitStage(doc: Document, now: Session): State {
 function editStage(doc: Document, now: Session): State {
   if (now.edit) return { state: 'running', words: `${now.edit.step} of ${now.edit.total}` };
   const method = methodOf(doc, now);
-  const done =
-    doc.photo && method
-      ? doc.takes.some(({ recipe }) => same(recipe, recipeNow(doc, doc.photo!, method)))
-      : false;
+  const recipe = doc.photo && method && JSON.stringify(recipeNow(doc, doc.photo, method));
+  const done = recipe !== null && doc.takes.some((take) => JSON.stringify(take.recipe) === recipe);
   return done ? { state: 'up to date', words: 'up to date' } : { state: 'to do', words: 'to do' };
 }
-
-const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
