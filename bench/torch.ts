@@ -50,7 +50,7 @@ async function compared(
   target: number,
   contenders: Readonly<Record<'ours' | 'theirs', Contender>>,
 ): Promise<Measurement[]> {
-  const times = await takeTurns(contenders);
+  const times = await takeTurns(contenders, { turns: 4, runs: 2 });
   const name = `starter UNet, ${SPEC.batch} rows, ${what}`;
   return [
     { name: `${name}, ours on onnxruntime-node`, value: times.ours, unit: 'ms' },
