@@ -42,7 +42,7 @@ async function against(contender: (spec: Spec) => Contender, where: string): Pro
     contenders[method] = contender(spec);
     contenders[`${method}, recomputed`] = contender({ ...spec, recompute: ['block'] });
   }
-  const times = await takeTurns(contenders, { turns: 3, runs: 1 });
+  const times = await takeTurns(contenders, { turns: 9, runs: 2 });
   const ratio = (method: string, contender: string, target?: number): Measurement => {
     const rows = personalizationMethods[method]!.defaults.batch;
     return {
