@@ -1,4 +1,4 @@
-import { CircleStop, Flag, ImagePlay, Pause, Play, X } from 'lucide-react';
+import { ImagePlay, Play, X } from 'lucide-react';
 import { Button } from 'react-aria-components/Button';
 import { chooseConcept } from '../../document/actions';
 import { conceptOf } from '../../document/concept-edits';
@@ -18,6 +18,7 @@ import { useDocument, useSession } from '../../state/use-store';
 import { Loss } from '../parts/Loss';
 import { Checkpoints, Samples } from '../parts/learned-so-far';
 import { ProgressLine } from '../parts/ProgressLine';
+import { TrainingButtons } from '../parts/TrainingButtons';
 import { stageWords } from '../stage-words';
 
 /** A concept while it is learned, after that, or after an interruption: how it goes, what it looks like, what to do. */
@@ -81,26 +82,17 @@ function Buttons({ learning: { phase, step, concept } }: { learning: Learning })
       </div>
     );
   }
-  const paused = phase === 'paused';
-  const ending = phase === 'finishing' || phase === 'cancelling';
   return (
     <div className="row">
-      {/* one button, so that the keyboard stays with it */}
-      <Button
-        className={`button ${paused ? 'solid' : 'plain'} small`}
-        isDisabled={ending}
-        onPress={paused ? resumeLearning : pauseLearning}
+      <TrainingButtons
+        training={{ phase, step }}
+        onPause={pauseLearning}
+        onResume={resumeLearning}
+        onFinish={finishLearning}
+        onCancel={cancelLearning}
       >
-        {paused ? <Play aria-hidden size={14} fill="currentColor" /> : <Pause aria-hidden size={14} />}
-        {paused ? 'Resume' : phase === 'pausing' ? 'Pausing…' : 'Pause'}
-      </Button>
-      {paused && <TryOnPhoto />}
-      <Button className="button plain small" isDisabled={ending || step === 0} onPress={finishLearning}>
-        <Flag aria-hidden size={14} /> Finish now
-      </Button>
-      <Button className="button quiet small" isDisabled={ending} onPress={cancelLearning}>
-        <CircleStop aria-hidden size={14} /> Cancel
-      </Button>
+        <TryOnPhoto />
+      </TrainingButtons>
     </div>
   );
 }

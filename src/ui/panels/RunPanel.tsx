@@ -1,4 +1,4 @@
-import { CircleStop, Flag, Pause, Play } from 'lucide-react';
+import { CircleStop, Play } from 'lucide-react';
 import { useEffect, useRef } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { notRunnable } from '../../state/chain';
@@ -9,6 +9,7 @@ import { useDocument, useSession } from '../../state/use-store';
 import { perform } from '../actions';
 import { Keys } from '../parts/ActionButton';
 import { ProgressLine } from '../parts/ProgressLine';
+import { TrainingButtons } from '../parts/TrainingButtons';
 import { stageWords } from '../stage-words';
 import { Stages } from './Stages';
 
@@ -47,7 +48,19 @@ export function RunPanel() {
             <Play aria-hidden size={16} fill="currentColor" strokeWidth={1.5} /> Run
           </Button>
         )}
-        {fitting && !edit ? <FitButtons fitting={fitting} /> : running && <Stop edit={edit} />}
+        {fitting && !edit ? (
+          <div className="fit-buttons">
+            <TrainingButtons
+              training={fitting}
+              onPause={pauseFitting}
+              onResume={resumeFitting}
+              onFinish={finishFitting}
+              onCancel={cancelFitting}
+            />
+          </div>
+        ) : (
+          running && <Stop edit={edit} />
+        )}
       </div>
       <p id="run-status" className="run-status">
         {!running && reason}
@@ -81,30 +94,6 @@ function Stop({ edit }: { edit: RunningEdit | null }) {
         </Button>
       )}
     </>
-  );
-}
-
-function FitButtons({ fitting: { phase, step } }: { fitting: Fitting }) {
-  const paused = phase === 'paused';
-  const ending = phase === 'finishing' || phase === 'cancelling';
-  return (
-    <div className="fit-buttons">
-      {/* one button, so that the keyboard stays with it */}
-      <Button
-        className={`button ${paused ? 'solid' : 'plain'} small pause`}
-        isDisabled={ending}
-        onPress={paused ? resumeFitting : pauseFitting}
-      >
-        {paused ? <Play aria-hidden size={14} fill="currentColor" /> : <Pause aria-hidden size={14} />}
-        {paused ? 'Resume' : phase === 'pausing' ? 'Pausing…' : 'Pause'}
-      </Button>
-      <Button className="button plain small" isDisabled={ending || step === 0} onPress={finishFitting}>
-        <Flag aria-hidden size={14} /> Finish now
-      </Button>
-      <Button className="button quiet small" isDisabled={ending} onPress={cancelFitting}>
-        <CircleStop aria-hidden size={14} /> Cancel
-      </Button>
-    </div>
   );
 }
 
