@@ -29,7 +29,8 @@ def forward():
 
 
 def trainer(pattern):
-    """A step of AdamW on the mean squared error, gradients clipped, as in diffusers' training scripts."""
+    """A step of AdamW on the mean squared error, gradients clipped, as in diffusers' training scripts; from the weights given."""
+    unet.load_state_dict(tensors)
     trained = []
     for name, parameter in unet.named_parameters():
         parameter.requires_grad_(bool(re.search(pattern, name)))
@@ -45,10 +46,10 @@ def trainer(pattern):
         optimiser.step()
         return loss.detach()
 
-    return step, trained
+    return step
 
 
-steps = {}
+training, step = None, None
 print(json.dumps({"torch": torch.__version__}), flush=True)
 for line in sys.stdin:
     what, runs = json.loads(line)
@@ -56,10 +57,8 @@ for line in sys.stdin:
         work = forward
     else:
         pattern = what.removeprefix("step ")
-        if pattern not in steps: steps[pattern] = trainer(pattern)
-        work, trained = steps[pattern]
-        for parameter in unet.parameters(): parameter.requires_grad_(False)
-        for parameter in trained: parameter.requires_grad_(True)
+        if pattern != training: training, step = pattern, trainer(pattern)
+        work = step
     if runs == 0:
         print(json.dumps(work().flatten().tolist()), flush=True)
         continue
