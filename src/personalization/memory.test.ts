@@ -61,18 +61,9 @@ function agree({ activations }: RunEstimate, counted: number): void {
   expect(ratio, `predicted ${activations}, counted ${counted}`).toBeLessThan(1.15);
 }
 
-/** The shape of the bundled starter's UNet. */
-const STARTER = parseUNetConfig({
-  sample_size: 16,
-  in_channels: 8,
-  out_channels: 8,
-  layers_per_block: 1,
-  attention_head_dim: 4,
-  cross_attention_dim: 128,
-  block_out_channels: [64, 128],
-  down_block_types: ['CrossAttnDownBlock2D', 'CrossAttnDownBlock2D'],
-  up_block_types: ['CrossAttnUpBlock2D', 'CrossAttnUpBlock2D'],
-});
+/** The bundled starter's UNet. */
+const config = join(import.meta.dirname, '../../public/models/starter/unet/config.json');
+const STARTER = parseUNetConfig(JSON.parse(readFileSync(config, 'utf8')));
 
 /** The tiny model, with a UNet of the starter's size and a text encoder as wide as that wants. */
 function model(backend: Backend, size: 'tiny' | 'starter'): ModelParts {
