@@ -5,6 +5,7 @@ arXiv:2502.16982, so that it has the size of an Adam step and can share Adam's l
 """
 
 import torch
+from train_common import half_type
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
@@ -13,11 +14,11 @@ def orthogonal(g: torch.Tensor, iterations: int) -> torch.Tensor:
     """Newton-Schulz iteration towards the orthogonal factor of g [m, n]; singular values end near 1."""
     a, b, c = COEFFICIENTS
     x = g.T if g.shape[0] > g.shape[1] else g
-    x = x / (x.norm() + 1e-7)
+    x = (x / (x.norm() + 1e-7)).to(half_type(g.device))
     for _ in range(iterations):
         s = x @ x.T
         x = a * x + (b * s + c * s @ s) @ x
-    return x.T if g.shape[0] > g.shape[1] else x
+    return (x.T if g.shape[0] > g.shape[1] else x).to(g.dtype)
 
 
 class Muon(torch.optim.Optimizer):

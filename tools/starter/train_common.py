@@ -78,10 +78,15 @@ def average_weights(parameters, over: bool, world: int, steps: int) -> tuple[boo
     return bool(tail[1] > 0), int(tail[0])
 
 
-def half(device: torch.device):
-    """Autocast to bfloat16 on GPUs, and on CPUs that have it: two to three times as fast there, slower elsewhere."""
+def half_type(device: torch.device) -> torch.dtype:
+    """bfloat16 on GPUs, and on CPUs that have it: two to three times as fast there, slower elsewhere."""
     fast = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
-    return torch.autocast(device.type, torch.bfloat16, enabled=fast)
+    return torch.bfloat16 if fast else torch.float32
+
+
+def half(device: torch.device):
+    """Autocast to the device's `half_type`."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=half_type(device) == torch.bfloat16)
 
 
 class Clock:
