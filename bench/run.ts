@@ -6,6 +6,7 @@ import { creation } from './creation';
 import { flatFits, flatMemory } from './flat-memory';
 import { concept, jobs } from './jobs';
 import type { Bench, Measurement } from './measure';
+import { workerSeam } from './seam';
 import { steering } from './steering';
 import { torch } from './torch';
 import { training } from './training';
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   'flat-fits': flatFits,
   training,
   jobs,
+  'worker-seam': workerSeam,
   concept,
   steering,
 };
