@@ -1,4 +1,9 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { expect, test } from '@playwright/test';
+import type { Recipe } from '../src/document/document';
+import { readRecipe } from '../src/formats/metadata';
 import { pixels, Studio } from './app';
 
 const source = 'a photo of a cat on a wooden table';
@@ -81,7 +86,7 @@ test('a rotated phone photo is dropped, edited, stopped, edited again, compared,
   await expect(studio.compare).toBeVisible();
 });
 
-test('the demo opens and runs with no further input', async ({ page }) => {
+test('the demo runs with no further input, by the recipe that the command line has', async ({ page }) => {
   const studio = new Studio(page);
   await studio.open();
   await page.getByRole('button', { name: 'Try the demo' }).click();
@@ -90,4 +95,13 @@ test('the demo opens and runs with no further input', async ({ page }) => {
   await studio.stop.click();
   await expect(studio.takes).toHaveCount(1);
   await expect(studio.compare).toBeVisible();
+  const { bytes } = await studio.export('PNG');
+  expect(readRecipe(bytes)).toEqual(await demoOnCommandLine());
 });
+
+/** The recipe that `npm run edit -- --demo` leaves. */
+async function demoOnCommandLine(): Promise<Recipe> {
+  const out = test.info().outputPath('demo');
+  await promisify(execFile)('npm', ['run', 'edit', '--', '--demo', '--out', out]);
+  return JSON.parse(await readFile(`${out}/recipe.json`, 'utf8'));
+}
