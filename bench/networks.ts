@@ -69,14 +69,14 @@ export function benchUNet(name: UNetName, batch: number): BenchNetwork {
   };
 }
 
-function weight(key: string, shape: Shape): NdArray {
+export function weight(key: string, shape: Shape): NdArray {
   if (/norm.*\.weight$/.test(key)) return { data: new Float32Array(sizeOf(shape)).fill(1), shape };
   const fanIn = sizeOf(shape.slice(1));
   return noise(shape, shape.length === 1 ? 0.02 : 1 / Math.sqrt(fanIn), key.length);
 }
 
 /** Uniform with the given standard deviation (mulberry32). */
-function noise(shape: Shape, deviation: number, seed: number): NdArray {
+export function noise(shape: Shape, deviation: number, seed: number): NdArray {
   let state = seed;
   const data = Float32Array.from({ length: sizeOf(shape) }, () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -4,6 +4,7 @@ import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { creation } from './creation';
 import { flatFits, flatMemory } from './flat-memory';
+import { jaxJs } from './jax-js';
 import { concept, jobs } from './jobs';
 import type { Bench, Measurement } from './measure';
 import { workerSeam } from './seam';
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   'flat-memory': flatMemory,
   'flat-fits': flatFits,
   training,
+  'jax-js': jaxJs,
   jobs,
   'worker-seam': workerSeam,
   concept,
