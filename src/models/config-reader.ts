@@ -2,6 +2,9 @@ import { AppError } from '../util/errors';
 
 export type Json = Readonly<Record<string, unknown>>;
 
+/** Real networks have up to five; a graph is built for every one of them before a weight is looked at. */
+const MAX_STAGES = 8;
+
 /**
  * Typed access to a config.json. A missing key means the default (old files omit most keys); a value that we cannot
  * build is refused by key name.
@@ -73,19 +76,23 @@ export class ConfigReader {
     return value as number[];
   }
 
-  /** One whole number per stage; a single one counts for all. */
-  perStage(key: string, fallback: number, stages: number): readonly number[] {
+  /** One whole number per stage, none above `high`; a single one counts for all. */
+  perStage(key: string, fallback: number, stages: number, high = 65_536): readonly number[] {
     const value = this.raw(key, fallback);
-    if (isInt(value, 1, 65_536)) return Array<number>(stages).fill(value);
-    if (!Array.isArray(value)) return this.refuse(key, `a positive whole number or ${stages} of them`);
-    return this.ints(key, [], stages);
+    if (isInt(value, 1, high)) return Array<number>(stages).fill(value);
+    const fits = Array.isArray(value) && value.length === stages && value.every((v) => isInt(v, 1, high));
+    return fits ? value : this.refuse(key, `a whole number in [1, ${high}] or ${stages} of them`);
   }
 
-  /** List of strings out of `allowed`. */
+  /** List of strings out of `allowed`, one for each stage. */
   types<T extends string>(key: string, allowed: readonly T[], fallback: readonly T[]): readonly T[] {
     const value = this.raw(key, fallback);
-    const fits = Array.isArray(value) && value.length > 0 && value.every((v) => allowed.includes(v));
-    return fits ? (value as T[]) : this.refuse(key, `a list of ${allowed.join(', ')}`);
+    const fits =
+      Array.isArray(value) &&
+      value.length > 0 &&
+      value.length <= MAX_STAGES &&
+      value.every((v) => allowed.includes(v));
+    return fits ? (value as T[]) : this.refuse(key, `1 to ${MAX_STAGES} of ${allowed.join(', ')}`);
   }
 
   /** Refuse anything but the listed values for each key. A missing key is fine: it means the default. */

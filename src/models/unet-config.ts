@@ -34,6 +34,10 @@ export interface UNetConfig {
   readonly textTime: { readonly timeEmbedDim: number; readonly inputDim: number } | null;
 }
 
+/** Bounds on a file that nobody vouches for. Stable Diffusion has 2 layers in a stage, SDXL transformers 10 deep. */
+const MAX_LAYERS = 16;
+const MAX_DEPTH = 32;
+
 /** Keys of which we build the default only. @see diffusers' UNet2DConditionModel */
 const ONLY: Readonly<Record<string, readonly unknown[]>> = {
   // the constructor of diffusers refuses it too: `attention_head_dim` holds the number of heads
@@ -84,7 +88,7 @@ export function parseUNetConfig(json: unknown): UNetConfig {
   if (upTypes.length !== stages)
     c.refuse('up_block_types', `as many entries as down_block_types (${stages})`);
   const channels = c.ints('block_out_channels', [320, 640, 1280, 1280], stages);
-  const layers = c.perStage('layers_per_block', 2, stages);
+  const layers = c.perStage('layers_per_block', 2, stages, MAX_LAYERS);
   const heads = c.perStage('attention_head_dim', 8, stages);
   const groups = c.int('norm_num_groups', 32);
   if (channels.some((n) => n % groups !== 0)) {
@@ -195,7 +199,7 @@ function transformerDepths(c: ConfigReader, layers: readonly number[]) {
     if (!Array.isArray(entries) || entries.length !== stages) return c.refuse(name, `${stages} entries`);
     return entries.map((entry: unknown, i) => {
       const list = Array.isArray(entry) ? entry.slice(0, counts[i]!) : Array(counts[i]!).fill(entry);
-      const fits = list.length === counts[i]! && list.every((d) => isInt(d, 1, 256));
+      const fits = list.length === counts[i]! && list.every((d) => isInt(d, 1, MAX_DEPTH));
       return fits ? list : c.refuse(name, `${counts[i]} depths in stage ${i}`);
     });
   };
@@ -207,5 +211,5 @@ function transformerDepths(c: ConfigReader, layers: readonly number[]) {
   );
   const last: unknown = perStage.at(-1);
   const mid = Array.isArray(last) ? last[0] : last;
-  return { down, up, mid: isInt(mid, 1, 256) ? mid : c.refuse(key, 'a depth for the mid block') };
+  return { down, up, mid: isInt(mid, 1, MAX_DEPTH) ? mid : c.refuse(key, 'a depth for the mid block') };
 }
