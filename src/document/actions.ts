@@ -54,6 +54,9 @@ export const setSubject = (doc: Document, subject: string | null): Document => (
 
 export const setSeed = (doc: Document, seed: number): Document => ({ ...doc, seed });
 
+/** The base of what comes next; takes, and concepts that were learned on another, stay. */
+export const setModel = (doc: Document, model: string): Document => ({ ...leaveBranch(doc), model });
+
 /** Options stay: methods share names for what they share, and unknown ones are left out of the recipe. */
 export const setMethod = (doc: Document, method: string): Document => ({ ...doc, method });
 
@@ -109,7 +112,7 @@ export const removeConcept = (doc: Document, id: string): Document => {
 /** A new fit, or one made again: newest last. */
 export const addFit = (doc: Document, fit: FittedConcept): Document => ({
   ...doc,
-  fits: [...doc.fits.filter(({ key }) => key !== fit.key), fit],
+  fits: [...doc.fits.filter(({ key, model }) => key !== fit.key || model !== fit.model), fit],
 });
 
 /** null, or an id that is gone: edits use words alone. */

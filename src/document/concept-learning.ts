@@ -65,7 +65,11 @@ export const endRun = ({ checkpoints }: Concept): Partial<Concept> => ({
   unfinished: null,
 });
 
-export const withLearned = (learned: LearnedConcept): Partial<Concept> => ({ learned, token: learned.token });
+export const withLearned = (learned: LearnedConcept): Partial<Concept> => ({
+  learned,
+  token: learned.token,
+  model: learned.model,
+});
 
 /** Where an interrupted run goes on. */
 export const unfinishedRun = ({ checkpoints, unfinished }: Concept): ConceptCheckpoint | null =>

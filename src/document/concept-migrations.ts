@@ -68,6 +68,8 @@ export function restoreFitSettings(value: unknown): FitSettings {
 
 const restoreFitOf = (it: Json): FitOf => ({
   concept: blobId(it.concept, 'the concept of a fit'),
+  // there was one model then
+  model: text(it.model ?? emptyDocument.model, 'the model of a fit'),
   photo: blobId(it.photo, 'the photo of a fit'),
   square: square(it.square, anySize, 'the square of a fit'),
   sourcePrompt: text(it.sourcePrompt, 'what the photo of a fit shows'),

@@ -83,6 +83,8 @@ export interface FitRef {
 export interface FitOf {
   /** content id of the concept's file */
   readonly concept: BlobId;
+  /** id of the model that it was made on */
+  readonly model: string;
   readonly photo: BlobId;
   readonly square: Square;
   readonly sourcePrompt: string;

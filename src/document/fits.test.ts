@@ -6,6 +6,7 @@ import {
   putConcept,
   recipeOf,
   removeConcept,
+  setModel,
   setPrompts,
   setSquare,
 } from './actions';
@@ -23,6 +24,7 @@ const fit: FittedConcept = {
   id: '12'.repeat(32),
   key: '34'.repeat(32),
   concept: learned.id,
+  model: 'starter',
   photo: photo.id,
   square,
   sourcePrompt: 'a dog',
@@ -55,6 +57,7 @@ test('what an edit wants is complete, and the fit of it is used and named by the
 
 const relearned = { ...concept, preset: 'quick', checkpoints: [], unfinished: null } as const;
 test.each<[string, (doc: Document) => Document, string]>([
+  ['the model', (doc) => setModel(doc, 'mine'), 'model'],
   ['the square', (doc) => setSquare(doc, { ...square, x: 21 }), 'square'],
   ['the photo', (doc) => ({ ...doc, photo: { ...photo, id: '9a'.repeat(32) } }), 'photo'],
   ['what it shows', (doc) => setPrompts(doc, { sourcePrompt: 'a puppy' }), 'sourcePrompt'],

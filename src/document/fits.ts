@@ -35,6 +35,7 @@ export function wantedFit(doc: Document, defaults: FitDefaults): FitOf | null {
   const options = fitOptions(doc, defaults);
   return {
     concept: learned.id,
+    model: doc.model,
     photo: photo.id,
     square,
     sourcePrompt,
@@ -46,7 +47,16 @@ export function wantedFit(doc: Document, defaults: FitDefaults): FitOf | null {
 
 /** What two of them differ in; none: they are the same fit. */
 export function fitDifferences(a: FitOf, b: FitOf): (keyof FitOf)[] {
-  const names = ['concept', 'photo', 'square', 'sourcePrompt', 'targetPrompt', 'options', 'seed'] as const;
+  const names = [
+    'model',
+    'concept',
+    'photo',
+    'square',
+    'sourcePrompt',
+    'targetPrompt',
+    'options',
+    'seed',
+  ] as const;
   return names.filter((name) => !equal(a[name], b[name]));
 }
 

@@ -31,7 +31,7 @@ export interface FitBase extends LearnBase {
   readonly steering: SteerOverrides;
 }
 
-/** Fits of this session, by key. */
+/** Fits of this session, by `knownAs`. */
 export type KnownFits = Map<string, FittedConcept>;
 
 /**
@@ -52,7 +52,7 @@ export async function* fitJob(
 ): AsyncGenerator<FitEvent, void> {
   const defaults = steerDefaults(request.concept.method, base.steering);
   checkSteerOptions(request.options, defaults);
-  for (const fit of request.known ?? []) known.set(fit.key, fit);
+  for (const fit of request.known ?? []) known.set(knownAs(fit), fit);
   yield* inBestPrecision(load, request.model, 'fitting', (model, loadMs, again) => {
     // what overflowed is nothing to go on from
     const asked = again ? { ...request, resume: null } : request;
@@ -71,7 +71,8 @@ async function* run(
   timings: Timings,
 ): AsyncGenerator<FitEvent, void> {
   const steering = await steeringOf(host, model, base, request);
-  const before = await storedFit(host, known.get(await fitKey(model.parts, steering)), steering, base);
+  const key = await fitKey(model.parts, steering);
+  const before = await storedFit(host, known.get(knownAs({ ...request, key })), steering, base);
   if (before) {
     yield { kind: 'result', value: { fit: before, cached: true, metrics: {}, timings: timings.all } };
     return;
@@ -146,6 +147,7 @@ async function* run(
       id: await storeFit(host, fit, concept.id, base, about),
       key: fit.key,
       concept: concept.id,
+      model: request.model,
       photo: photo.id,
       square: photo.square,
       sourcePrompt,
@@ -155,11 +157,14 @@ async function* run(
       steps,
       samples: await previews.samples(fit.guided),
     };
-    known.set(fit.key, fitted);
+    known.set(knownAs(fitted), fitted);
     const value = { fit: fitted, cached: false, metrics: lastQuarter(metrics), timings: timings.all };
     return { kind: 'result', value };
   }
 }
+
+/** Models of one configuration share keys. */
+const knownAs = ({ key, model }: Pick<FittedConcept, 'key' | 'model'>): string => `${model} ${key}`;
 
 type Steering = SteerRequest & { readonly options: SteerOptions };
 

@@ -23,6 +23,7 @@ export function notFittable(doc: Document, now: Session): string | null {
 
 /** What has changed since the newest fit of this concept to this photo, or of this concept at all, in words. */
 const words: Readonly<Record<keyof FitOf, string>> = {
+  model: 'another model',
   concept: 'the concept was learned again',
   photo: 'another photo',
   square: 'the square moved',

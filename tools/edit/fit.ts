@@ -97,6 +97,7 @@ async function fitOf(
     id: await host.writeBytes(bytes),
     key,
     concept: learned.id,
+    model: doc.model,
     photo: doc.photo.id,
     square: doc.square,
     sourcePrompt: doc.sourcePrompt,
