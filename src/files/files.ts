@@ -14,6 +14,7 @@ import type { Pixels } from '../util/pixels';
 import { createConceptFiles } from './concept-files';
 import { decodeImage, MAX_FILE } from './decode';
 import { type EncodeOptions, encodeImage } from './encode';
+import { createModelFiles } from './model-files';
 
 export interface ImportedImage {
   readonly image: ImageRef;
@@ -48,7 +49,11 @@ async function toBitmap(pixels: Pixels, maxSide: number): Promise<ImageBitmap> {
 }
 
 /** The API of the files worker: decoding, storing and encoding pictures. Pixels stay in storage, ids travel. */
-export function createFiles(store: BlobStore, openModel: (id: string) => Promise<FileTree>) {
+export function createFiles(
+  store: BlobStore,
+  openModel: (id: string) => Promise<FileTree>,
+  models: () => Promise<FileSystemDirectoryHandle>,
+) {
   const load = (id: BlobId): ReturnType<typeof getImage> => getImage(store, id);
 
   /** Everything `stitch` asks for, of a take. A painted mask counts at its own resolution. */
@@ -82,6 +87,7 @@ export function createFiles(store: BlobStore, openModel: (id: string) => Promise
 
   return {
     ...createConceptFiles(store, openModel),
+    ...createModelFiles(models),
 
     /**
      * Decodes and stores pictures, upright and without metadata. All or none: the first bad file fails the call.

@@ -34,8 +34,11 @@ export function textWidth({ unet }: Pick<ConceptBase, 'unet'>): number {
   throw new AppError('UNSUPPORTED_MODEL', 'this model takes no text, so it cannot learn a word');
 }
 
+/** What models of a width of prompt embeddings are called; null: nothing of their own. */
+export const familyOf = (width: number): string | null => WIDTHS.get(width) ?? null;
+
 const widthText = (width: number): string => {
-  const family = WIDTHS.get(width);
+  const family = familyOf(width);
   return family ? `${family} (width ${width})` : `models of width ${width}`;
 };
 

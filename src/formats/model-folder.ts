@@ -7,19 +7,22 @@ import { openSafetensors, openSharded, type SafetensorsFile } from './safetensor
 /** File names of a diffusers folder, the smaller half-precision variant first. */
 const STEMS = ['diffusion_pytorch_model.fp16', 'diffusion_pytorch_model', 'model.fp16', 'model'];
 
+/** Files that may hold a component's weights, the preferred first. @param folder '': the tree itself */
+export const weightFiles = (folder: string): readonly string[] =>
+  STEMS.flatMap((stem) =>
+    ['safetensors', 'safetensors.index.json'].map((ending) => `${folder && `${folder}/`}${stem}.${ending}`),
+  );
+
 /**
  * @param folder  of one component; '': the tree itself
  * @throws AppError UNSUPPORTED_MODEL when there are no safetensors in it
  */
 export async function openWeights(tree: FileTree, folder: string): Promise<SafetensorsFile> {
-  const prefix = folder ? `${folder}/` : '';
-  for (const stem of STEMS) {
-    const file = await tree.open(`${prefix}${stem}.safetensors`);
-    if (file) return openSafetensors(file);
-    const index = `${prefix}${stem}.safetensors.index.json`;
-    if (await tree.open(index)) return openSharded(tree, index);
+  for (const path of weightFiles(folder)) {
+    const file = await tree.open(path);
+    if (file) return path.endsWith('.json') ? openSharded(tree, path) : openSafetensors(file);
   }
-  throw new AppError('UNSUPPORTED_MODEL', `${tree.name} has no safetensors weights in ${prefix || 'it'}`, {
+  throw new AppError('UNSUPPORTED_MODEL', `${tree.name} has no safetensors weights in ${folder || 'it'}`, {
     folder,
   });
 }

@@ -115,14 +115,16 @@ export function checkFits(
   if (largest.bytes > (limits.tensor ?? Number.POSITIVE_INFINITY)) {
     throw new AppError(
       'TOO_BIG',
-      `${largest.name} needs ${largest.bytes} bytes; this device binds ${limits.tensor}`,
+      `${largest.name} needs ${megabytes(largest.bytes)}; this device binds ${megabytes(limits.tensor!)}`,
     );
   }
   const total = estimate.weights + estimate.activations;
   if (total > (limits.total ?? Number.POSITIVE_INFINITY)) {
     throw new AppError(
       'TOO_BIG',
-      `the job needs about ${total} bytes of memory; ${limits.total} are allowed`,
+      `it needs about ${megabytes(total)} of memory; ${megabytes(limits.total!)} can be used here`,
     );
   }
 }
+
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;

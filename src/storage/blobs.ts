@@ -2,6 +2,7 @@ import type { BlobId } from '../document/document';
 import { sha256 } from '../util/digest';
 import { AppError } from '../util/errors';
 import { storageFull } from './quota';
+import { writeFile } from './write-file';
 
 /** Immutable bytes by content id: lower-case hex SHA-256. What was put once is never written again. */
 export interface BlobStore {
@@ -25,42 +26,13 @@ const ID = /^[0-9a-f]{64}$/;
 const missing = (id: BlobId): AppError =>
   new AppError('BAD_FILE', `nothing is stored under ${JSON.stringify(id.slice(0, 64))}`);
 
-// Parts of the DOM's worker library and of a young standard that TypeScript's DOM library does not have.
-interface SyncAccessHandle {
-  write(bytes: Uint8Array, options: { at: number }): number;
-  flush(): void;
-  close(): void;
-}
-type FileHandle = FileSystemFileHandle & {
-  createSyncAccessHandle?(): Promise<SyncAccessHandle>;
-  move(name: string): Promise<void>;
-};
+/** Of a young standard that TypeScript's DOM library does not have. */
+type Movable = FileSystemFileHandle & { move(name: string): Promise<void> };
 
 /** Ending of a file that is not whole yet. */
 const PART = '.part';
 /** A part this old, ms, has no writer any more. */
 const STALE = 3_600_000;
-
-async function write(handle: FileHandle, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  if (!handle.createSyncAccessHandle) {
-    const stream = await handle.createWritable();
-    await stream.write(bytes);
-    return stream.close();
-  }
-  const access = await handle.createSyncAccessHandle();
-  try {
-    let at = 0;
-    while (at < bytes.length) {
-      const written = access.write(bytes.subarray(at), { at });
-      // Some browsers write less than asked instead of throwing when the quota is reached.
-      if (written <= 0) throw new DOMException('no bytes written', 'QuotaExceededError');
-      at += written;
-    }
-    access.flush();
-  } finally {
-    access.close();
-  }
-}
 
 /** A store in a folder of the origin private file system. */
 export function folderBlobs(open: () => Promise<FileSystemDirectoryHandle>): BlobStore {
@@ -89,8 +61,8 @@ export function folderBlobs(open: () => Promise<FileSystemDirectoryHandle>): Blo
       const folder = await open();
       const name = `${crypto.randomUUID()}${PART}`;
       try {
-        const part = (await folder.getFileHandle(name, { create: true })) as FileHandle;
-        await write(part, bytes);
+        const part = (await folder.getFileHandle(name, { create: true })) as Movable;
+        await writeFile(part, bytes);
         await part.move(id);
       } catch (error) {
         await folder.removeEntry(name).catch(() => {});

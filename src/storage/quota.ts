@@ -19,10 +19,19 @@ export async function requestPersistence(): Promise<boolean> {
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
 
+/** Refuse what the browser will not take, before anything of it is written. @throws AppError STORAGE_FULL */
+export async function checkRoom(needed: number): Promise<void> {
+  const use = await storageUse();
+  if (use && use.used + needed > use.quota) throw noRoom(needed, use);
+}
+
 /** A full disk or quota as AppError STORAGE_FULL with the figures; any other error as it is. */
 export async function storageFull(error: unknown, needed: number): Promise<unknown> {
   if (!(error instanceof DOMException) || error.name !== 'QuotaExceededError') return error;
-  const use = await storageUse();
+  return noRoom(needed, await storageUse());
+}
+
+function noRoom(needed: number, use: Awaited<ReturnType<typeof storageUse>>): AppError {
   const allowed = use ? `; the browser allows ${gigabytes(use.quota)}, ${gigabytes(use.used)} in use` : '';
   return new AppError('STORAGE_FULL', `no room to store ${gigabytes(needed)}${allowed}`, { needed, ...use });
 }

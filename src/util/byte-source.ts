@@ -29,6 +29,26 @@ export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
   };
 }
 
+/**
+ * A file by reference, e.g. one that a person chose.
+ *
+ * A read throws AppError BAD_FILE when the file was changed or removed meanwhile.
+ */
+export function fileSource(name: string, file: Blob): ByteSource {
+  return {
+    name,
+    size: file.size,
+    async read(begin, end) {
+      checkRange(name, file.size, begin, end);
+      try {
+        return new Uint8Array(await file.slice(begin, end).arrayBuffer());
+      } catch (error) {
+        throw new AppError('BAD_FILE', `${name} can no longer be read: ${(error as Error).message}`);
+      }
+    },
+  };
+}
+
 /** Guard of every `read`. @throws AppError BAD_FILE when [begin, end) does not lie in a file of `size` bytes */
 export function checkRange(name: string, size: number, begin: number, end: number): void {
   if (begin >= 0 && begin <= end && end <= size) return;
