@@ -18,7 +18,7 @@ export function createFits(load: OrtLoader, name: BackendName) {
   const opening = (async () => {
     const backend = await openBackend(name, { load, threads: 1 });
     const all = { samples: 2, ddimSteps: 2, steps: 2 };
-    const host = tinyHost(backend, await tinyTree(backend, { steering: { all } }), blobs);
+    const host = tinyHost(backend, tinyTree({ steering: { all } }), blobs);
     const engine = createLocalEngine(host);
     const photo = await tinyPicture(host, 3);
     const concept = await learned(engine, photo.id);

@@ -22,7 +22,7 @@ import { tinyTree } from './tiny-tree';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
 const parts = tinyModel(backend);
-const base = await readConceptBase(await tinyTree(backend));
+const base = await readConceptBase(tinyTree());
 const noise = (seed: number, shape: readonly number[]): NdArray =>
   ndArray(createTorchRng(seed).randn(shape.reduce((a, b) => a * b)), shape);
 

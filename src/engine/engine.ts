@@ -1,4 +1,3 @@
-import type { DiffusionModel } from '../diffusion/model';
 import type { BlobId } from '../document/document';
 import { editFields } from '../editing/fields';
 import { editMethods } from '../editing/methods';
@@ -6,10 +5,14 @@ import { readConceptBase } from '../formats/model-folder';
 import { fromTensor } from '../formats/tensor';
 import { learnFields, presetsOf } from '../personalization/method';
 import { personalizationMethods } from '../personalization/methods';
+import type { BackendName } from '../runtime/capabilities';
 import { type SteerOverrides, steerDefaults, steerFields } from '../steering/options';
+import { type PickedFolder, pickedTree } from '../storage/picked-folder';
 import { memoizePromise, mutex } from '../util/async';
+import type { FileTree } from '../util/byte-source';
 import { isFiniteArray, scale } from '../util/nd-array';
 import { type StartedJob, startJob } from '../util/rpc';
+import { type CheckedModel, checkModel } from './check-model';
 import { editJob } from './edit-job';
 import type {
   DecodedFrame,
@@ -35,14 +38,24 @@ import { fitJob, type KnownFits } from './fit-job';
 import { type Frames, openFrames } from './frames';
 import type { EngineHost } from './host';
 import { learnJob } from './learn-job';
-import { type LearningOverrides, loadModel, type Precision, readModelInfo } from './load-model';
+import { type LearningOverrides, loadModel, readModelInfo } from './load-model';
 import { lookJob } from './look-job';
+import { modelCache } from './model-cache';
 import { RunControls } from './run-controls';
 
 /** The API of the engine worker: one request in, one stream of events out. */
 export interface Engine {
-  /** What runs here, with the edit defaults that suit `model`. */
-  info(model?: string): Promise<EngineInfo>;
+  /**
+   * What runs here, with the edit defaults that suit `model`.
+   *
+   * @param backend  use this one or none; counts in the first call alone. Default: the best that computes correctly
+   * @throws AppError UNSUPPORTED_MODEL, also when no such model is installed; BAD_REQUEST without that backend
+   */
+  info(model?: string, backend?: BackendName): Promise<EngineInfo>;
+  /** Whether a folder is a model that runs here; see `checkModel`. @throws AppError that says why it is not */
+  checkModel(folder: PickedFolder): Promise<CheckedModel>;
+  /** Free what is loaded of all models but this one, and those that are trained on, once the job in progress has ended. */
+  release(keep: string): Promise<void>;
   edit(request: EditRequest): StartedJob<EditEvent>;
   /** A recorded step as a picture, also while a job runs. @throws AppError BAD_REQUEST when it was not recorded; BAD_FILE */
   decodeFrame(request: FrameRequest): Promise<DecodedFrame>;
@@ -56,7 +69,9 @@ export interface Engine {
 
 /** The engine without the thread boundary: jobs are plain generators. For Node and tests. */
 export interface LocalEngine {
-  info(model?: string): Promise<EngineInfo>;
+  info(model?: string, backend?: BackendName): Promise<EngineInfo>;
+  checkModel(tree: FileTree): Promise<CheckedModel>;
+  release(keep: string): Promise<void>;
   edit(request: EditRequest, signal: AbortSignal): AsyncGenerator<EditEvent, void>;
   decodeFrame(request: FrameRequest): Promise<DecodedFrame>;
   look(request: LookRequest, signal: AbortSignal): AsyncGenerator<LookEvent, void>;
@@ -66,21 +81,15 @@ export interface LocalEngine {
 }
 
 export function createLocalEngine(host: EngineHost): LocalEngine {
-  const start = memoizePromise((_: 'backend') => host.startBackend());
-  const loaded: Promise<DiffusionModel>[] = [];
-  const loader = (precision: Precision) =>
-    memoizePromise((id: string) => {
-      const model = Promise.all([host.openModel(id), start('backend')]).then(([tree, { backend }]) =>
-        loadModel(tree, backend, precision),
-      );
-      loaded.push(model);
-      return model;
-    });
-  const load: Readonly<Record<Precision, (id: string) => Promise<DiffusionModel>>> = {
-    best: loader('best'),
-    float32: loader('float32'),
-  };
-  const loadModelAs = (id: string, precision: Precision): Promise<DiffusionModel> => load[precision](id);
+  let asked: BackendName | undefined;
+  const start = memoizePromise((_: 'backend') => host.startBackend(asked));
+  const models = modelCache(async (id, precision) => {
+    const [tree, { backend }] = await Promise.all([host.openModel(id), start('backend')]);
+    return loadModel(tree, backend, precision);
+  });
+  const { load } = models;
+  /** models that training jobs hold, between their turns too */
+  const trained: string[] = [];
   /** the recorded steps looked at last: a person goes through one edit at a time */
   let opened: { readonly id: BlobId; readonly steps: Frames } | null = null;
   const queue = turns();
@@ -92,17 +101,23 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
     return { ...base, license: model.license, steering };
   };
   /** One training job at a time, a turn for each of its events. */
-  async function* training<E>(job: () => Promise<AsyncGenerator<E, void>>): AsyncGenerator<E | Queued, void> {
+  async function* training<E>(
+    model: string,
+    job: (base: Awaited<ReturnType<typeof baseOf>>) => AsyncGenerator<E, void>,
+  ): AsyncGenerator<E | Queued, void> {
     yield { kind: 'queued' };
     const release = await learning();
+    trained.push(model);
     try {
-      yield* inTurns(queue, await job());
+      yield* inTurns(queue, job(await baseOf(model)));
     } finally {
+      trained.splice(trained.indexOf(model), 1);
       release();
     }
   }
   return {
-    async info(model = 'starter') {
+    async info(model = 'starter', backend) {
+      asked = backend;
       const [{ capabilities }, info] = await Promise.all([
         start('backend'),
         host.openModel(model).then((tree) => readModelInfo(tree)),
@@ -112,36 +127,33 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
         methods: methodsFor(info.editing),
         learnMethods: learnMethodsFor(info.learning),
         fitOptions: fitOptionsFor(info.steering),
-        models: [info.model],
+        model: info.model,
       };
     },
-    edit: (request, signal) => inOneTurn(queue, signal, editJob(host, loadModelAs, request, signal)),
-    look: (request, signal) => inOneTurn(queue, signal, lookJob(host, loadModelAs, request, signal)),
+    checkModel: async (tree) => checkModel(tree, (await start('backend')).backend),
+    async release(keep) {
+      const done = await queue();
+      await models.release([keep, ...trained]).finally(done);
+    },
+    edit: (request, signal) => inOneTurn(queue, signal, editJob(host, load, request, signal)),
+    look: (request, signal) => inOneTurn(queue, signal, lookJob(host, load, request, signal)),
     learn: (request, signal, controls = new RunControls()) =>
-      training(async () => {
-        const base = await baseOf(request.model);
-        return learnJob(host, loadModelAs, base, request, controls, signal);
-      }),
+      training(request.model, (base) => learnJob(host, load, base, request, controls, signal)),
     fit: (request, signal, controls = new RunControls()) =>
-      training(async () => {
-        const base = await baseOf(request.model);
-        return fitJob(host, loadModelAs, base, request, fits, controls, signal);
-      }),
+      training(request.model, (base) => fitJob(host, load, base, request, fits, controls, signal)),
     async decodeFrame({ model, frames, frame, of = 'picture' }) {
       if (opened?.id !== frames) opened = { id: frames, steps: await openFrames(host, frames) };
       const { steps } = opened;
       const gain = of === 'direction' ? await steps.directionGain() : 1;
       const latent =
         of === 'direction' ? scale(gain, await steps.direction(frame)) : await steps.latent(frame);
-      const decoded = await (await load.best(model)).decode(latent);
+      const decoded = await (await load(model, 'best')).decode(latent);
       // where half precision overflows, the edit was made in full
-      const whole = isFiniteArray(decoded) ? decoded : await (await load.float32(model)).decode(latent);
+      const whole = isFiniteArray(decoded) ? decoded : await (await load(model, 'float32')).decode(latent);
       return { pixels: fromTensor(whole), gain };
     },
     async dispose() {
-      for (const model of await Promise.allSettled(loaded)) {
-        if (model.status === 'fulfilled') await model.value.dispose();
-      }
+      await models.release([]);
       (await start('backend')).backend.dispose();
     },
   };
@@ -150,7 +162,9 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
 export function createEngine(host: EngineHost): Engine {
   const engine = createLocalEngine(host);
   return {
-    info: (model) => engine.info(model),
+    info: (model, backend) => engine.info(model, backend),
+    checkModel: (folder) => engine.checkModel(pickedTree(folder)),
+    release: (keep) => engine.release(keep),
     decodeFrame: (request) => engine.decodeFrame(request),
     edit: (request) => startJob<EditEvent>((signal) => engine.edit(request, signal), pixelsOf),
     look: (request) => startJob<LookEvent>((signal) => engine.look(request, signal)),

@@ -268,6 +268,8 @@ export interface ModelInfo {
   readonly label: string;
   /** side in px of the pictures it works on */
   readonly size: number;
+  /** 'Stable Diffusion 1'; null: none that has a name */
+  readonly family: string | null;
   readonly license: string;
 }
 
@@ -277,5 +279,6 @@ export interface EngineInfo {
   readonly methods: readonly MethodInfo[];
   readonly learnMethods: readonly LearnMethodInfo[];
   readonly fitOptions: FitInfo;
-  readonly models: readonly ModelInfo[];
+  /** the one asked about */
+  readonly model: ModelInfo;
 }

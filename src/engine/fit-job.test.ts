@@ -22,7 +22,7 @@ import { tinyHost, tinyPicture, tinyTree } from './tiny-tree';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
 const quick = { samples: 2, ddimSteps: 3, steps: 4, learningRate: 1e-2 };
-const tree = await tinyTree(backend, { steering: { all: quick, dreambooth: { gamma: 0.3 } } });
+const tree = tinyTree({ steering: { all: quick, dreambooth: { gamma: 0.3 } } });
 const base = await readConceptBase(tree);
 const blobs = memoryBlobs();
 const host = tinyHost(backend, tree, blobs);

@@ -9,7 +9,7 @@ import type { EditResult } from './events';
 import { tinyHost, tinyPicture, tinyTree } from './tiny-tree';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
-const host = tinyHost(backend, await tinyTree(backend), memoryBlobs());
+const host = tinyHost(backend, tinyTree(), memoryBlobs());
 const engine = createLocalEngine(host);
 afterAll(() => engine.dispose());
 const { id, width, height } = await tinyPicture(host, 1);

@@ -1,13 +1,15 @@
 import type { BlobId, ImageRef } from '../document/document';
 import type { Backend } from '../runtime/backend';
-import type { Capabilities } from '../runtime/capabilities';
+import type { BackendName, Capabilities } from '../runtime/capabilities';
 import type { FileTree } from '../util/byte-source';
 import type { Pixels } from '../util/pixels';
 
 /** What the engine needs from where it runs: a browser's worker or Node. The engine itself touches neither. */
 export interface EngineHost {
-  /** Open the best backend that works here, once. */
-  startBackend(): Promise<{ readonly backend: Backend; readonly capabilities: Capabilities }>;
+  /** Open the best backend that works here, or the one that is asked for, once. */
+  startBackend(
+    force?: BackendName,
+  ): Promise<{ readonly backend: Backend; readonly capabilities: Capabilities }>;
   /** @throws AppError UNSUPPORTED_MODEL when no model has this id */
   openModel(id: string): Promise<FileTree>;
   /** @throws AppError BAD_FILE when nothing is stored under the id */

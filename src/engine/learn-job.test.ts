@@ -17,7 +17,7 @@ import { RunControls } from './run-controls';
 import { tinyHost, tinyPicture, tinyTree } from './tiny-tree';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
-const tiny = await tinyTree(backend, {
+const tiny = tinyTree({
   learning: { 'custom-diffusion': { balanced: { steps: 12, learningRate: 0.01 }, quick: { steps: 4 } } },
 });
 const reads: string[] = [];

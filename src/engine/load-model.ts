@@ -2,6 +2,7 @@ import { createModel, type DiffusionModel, type ModelParts } from '../diffusion/
 import { createSchedule } from '../diffusion/schedule';
 import { parseSchedulerConfig } from '../diffusion/scheduler-config';
 import { createTokenizer, tokenizerSettings } from '../diffusion/tokenizer';
+import { familyOf } from '../formats/concept-base';
 import { openWeights } from '../formats/model-folder';
 import { CLIP_NORMALISATION, createImageEncoder, type ImageEncoder } from '../metrics/clip-image';
 import { COMPONENTS, type ComponentName, type ConfigOf } from '../models/components';
@@ -13,6 +14,7 @@ import type { SteerOverrides } from '../steering/options';
 import type { FileTree } from '../util/byte-source';
 import { AppError } from '../util/errors';
 import type { NdArray } from '../util/nd-array';
+import { checkParts, checkResident } from './check-parts';
 import type { ModelInfo } from './events';
 
 export type Precision = 'best' | 'float32';
@@ -25,7 +27,13 @@ export const loadModel = async (
   tree: FileTree,
   backend: Backend,
   precision: Precision,
-): Promise<DiffusionModel> => createModel(await loadParts(tree, backend, precision), memoryLimits(backend));
+): Promise<DiffusionModel> => {
+  const parts = await loadParts(tree, backend, precision);
+  const limits = memoryLimits(backend);
+  checkParts(tree.name, parts);
+  checkResident(tree.name, parts, limits.total);
+  return createModel(parts, limits);
+};
 
 /**
  * Open a checkpoint in the diffusers layout. Headers and configs are read and compared before any weight is; weights
@@ -141,6 +149,7 @@ export async function readModelInfo(tree: FileTree): Promise<{
       id: tree.name,
       label: text('name', tree.name),
       size: (config.sampleSize?.[0] ?? 64) * factor,
+      family: familyOf(config.crossAttentionDim),
       license: text('license', 'unknown'),
     },
     editing: numbersIn(index.editing),

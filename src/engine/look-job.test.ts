@@ -17,7 +17,7 @@ import type { LookEvent, LookResult } from './events';
 import { tinyHost, tinyPicture, tinyTree } from './tiny-tree';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
-const tree = await tinyTree(backend);
+const tree = tinyTree();
 const host = tinyHost(backend, tree, memoryBlobs());
 const engine = createLocalEngine(host);
 afterAll(() => engine.dispose());

@@ -4,43 +4,48 @@
  */
 import { storedTensor, writeSafetensors } from '../formats/safetensors';
 import type { Backend } from '../runtime/backend';
-import type { WeightStore } from '../runtime/weights';
 import type { BlobStore } from '../storage/blobs';
 import { getImage, putImage } from '../storage/images';
-import { TINY_CONFIGS, TINY_MERGES, tinyModel } from '../training/tiny-model';
+import { TINY_CONFIGS, TINY_MERGES, type TinyConfigs, tinyPart } from '../training/tiny-model';
 import { bytesSource, type FileTree } from '../util/byte-source';
 import { createTorchRng } from '../util/random';
 import type { EngineHost } from './host';
 
-/** @param extra  of model_index.json */
-export async function tinyTree(backend: Backend, extra: object = {}, name = 'tiny'): Promise<FileTree> {
-  const { unet, vae, textEncoder } = tinyModel(backend);
-  const file = async (weights: WeightStore): Promise<Uint8Array> => {
-    const tensors = [...weights.names].map(
-      async (key) => [key, storedTensor(await weights.read(key))] as const,
+export type Files = Readonly<Record<string, Uint8Array<ArrayBuffer>>>;
+
+const text = (value: string) => new TextEncoder().encode(value) as Uint8Array<ArrayBuffer>;
+export const jsonFile = (value: object): Uint8Array<ArrayBuffer> => text(JSON.stringify(value));
+
+/** Path → content of the tiny model's folder. @param extra  of model_index.json */
+export function tinyFiles(extra: object = {}, configs: TinyConfigs = TINY_CONFIGS): Files {
+  const weights = (name: keyof TinyConfigs): Uint8Array<ArrayBuffer> => {
+    const { shapes, weight } = tinyPart(name, configs);
+    return writeSafetensors(
+      Object.fromEntries([...shapes.keys()].map((key) => [key, storedTensor(weight(key))])),
     );
-    return writeSafetensors(Object.fromEntries(await Promise.all(tensors)));
   };
-  const text = (value: string): Uint8Array => new TextEncoder().encode(value);
-  const json = (value: object): Uint8Array => text(JSON.stringify(value));
-  const { UNet2DConditionModel, AutoencoderKL, CLIPTextModel } = TINY_CONFIGS;
-  const files: Readonly<Record<string, Uint8Array>> = {
-    'model_index.json': json({ name: 'Tiny', license: 'mit', ...extra }),
-    'unet/config.json': json({ _class_name: 'UNet2DConditionModel', ...UNet2DConditionModel }),
-    'unet/diffusion_pytorch_model.safetensors': await file(unet.weights),
-    'vae/config.json': json({ _class_name: 'AutoencoderKL', ...AutoencoderKL }),
-    'vae/diffusion_pytorch_model.safetensors': await file(vae.weights),
-    'text_encoder/config.json': json({ architectures: ['CLIPTextModel'], ...CLIPTextModel }),
-    'text_encoder/model.safetensors': await file(textEncoder.weights),
-    'tokenizer/merges.txt': text(TINY_MERGES),
-    'tokenizer/tokenizer_config.json': json({ model_max_length: 12 }),
-    'scheduler/scheduler_config.json': json({ _class_name: 'DDIMScheduler' }),
-  };
+  const { UNet2DConditionModel, AutoencoderKL, CLIPTextModel } = configs;
   return {
-    name,
-    open: async (path) => (files[path] ? bytesSource(path, files[path]) : null),
+    'model_index.json': jsonFile({ name: 'Tiny', license: 'mit', ...extra }),
+    'unet/config.json': jsonFile({ _class_name: 'UNet2DConditionModel', ...UNet2DConditionModel }),
+    'unet/diffusion_pytorch_model.safetensors': weights('UNet2DConditionModel'),
+    'vae/config.json': jsonFile({ _class_name: 'AutoencoderKL', ...AutoencoderKL }),
+    'vae/diffusion_pytorch_model.safetensors': weights('AutoencoderKL'),
+    'text_encoder/config.json': jsonFile({ architectures: ['CLIPTextModel'], ...CLIPTextModel }),
+    'text_encoder/model.safetensors': weights('CLIPTextModel'),
+    'tokenizer/merges.txt': text(TINY_MERGES),
+    'tokenizer/tokenizer_config.json': jsonFile({ model_max_length: 12 }),
+    'scheduler/scheduler_config.json': jsonFile({ _class_name: 'DDIMScheduler' }),
   };
 }
+
+export const treeOf = (files: Files, name = 'tiny'): FileTree => ({
+  name,
+  open: async (path) => (files[path] ? bytesSource(path, files[path]) : null),
+});
+
+/** @param extra  of model_index.json */
+export const tinyTree = (extra: object = {}): FileTree => treeOf(tinyFiles(extra));
 
 /** Everything in one store of blobs. */
 export const tinyHost = (backend: Backend, tree: FileTree, blobs: BlobStore): EngineHost => ({

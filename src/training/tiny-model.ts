@@ -5,7 +5,7 @@ import { createTokenizer } from '../diffusion/tokenizer';
 import { COMPONENTS, type ComponentName, type ConfigOf } from '../models/components';
 import type { Backend } from '../runtime/backend';
 import { WeightStore } from '../runtime/weights';
-import { ndArray, sizeOf } from '../util/nd-array';
+import { type NdArray, ndArray, sizeOf } from '../util/nd-array';
 import { createTorchRng } from '../util/random';
 
 export const TINY_CONFIGS = {
@@ -39,28 +39,42 @@ export const TINY_CONFIGS = {
 
 export const TINY_MERGES = '#version: 0.2\nc a\nca t</w>\nd o';
 
-/** Weights follow from their names alone, so that tools/oracle/make_learning.py can make the same ones. */
+export type TinyConfigs = Readonly<Record<keyof typeof TINY_CONFIGS, Readonly<Record<string, unknown>>>>;
+
+/**
+ * One network of it: config, shapes and weights. Weights follow from their names alone, so that
+ * tools/oracle/make_learning.py can make the same ones.
+ */
+export function tinyPart<Name extends keyof typeof TINY_CONFIGS & ComponentName>(
+  name: Name,
+  configs: TinyConfigs = TINY_CONFIGS,
+) {
+  // the compiler cannot see that a row of the table fits its own config
+  const row = COMPONENTS[name] as unknown as {
+    parse: (json: unknown) => ConfigOf<Name>;
+    weights: (config: ConfigOf<Name>) => ReadonlyMap<string, readonly number[]>;
+  };
+  const config = row.parse(configs[name]);
+  const shapes = row.weights(config);
+  const weight = (key: string): NdArray => {
+    const shape = shapes.get(key)!;
+    const normal = createTorchRng(seedOf(key)).randn(sizeOf(shape));
+    const matrix = shape.length > 1;
+    const spread = matrix ? 1 / Math.sqrt(sizeOf(shape.slice(1))) : 0.1;
+    const centre = !matrix && key.endsWith('.weight') ? 1 : 0;
+    return ndArray(
+      normal.map((v) => centre + spread * v),
+      shape,
+    );
+  };
+  return { config, shapes, weight };
+}
+
 export function tinyModel(backend: Backend): ModelParts {
   const part = <Name extends keyof typeof TINY_CONFIGS & ComponentName>(name: Name) => {
-    // the compiler cannot see that a row of the table fits its own config
-    const row = COMPONENTS[name] as unknown as {
-      parse: (json: unknown) => ConfigOf<Name>;
-      weights: (config: ConfigOf<Name>) => ReadonlyMap<string, readonly number[]>;
-    };
-    const config = row.parse(TINY_CONFIGS[name]);
-    const shapes = row.weights(config);
-    const load = async (weight: string) => {
-      const shape = shapes.get(weight)!;
-      const normal = createTorchRng(seedOf(weight)).randn(sizeOf(shape));
-      const matrix = shape.length > 1;
-      const spread = matrix ? 1 / Math.sqrt(sizeOf(shape.slice(1))) : 0.1;
-      const centre = !matrix && weight.endsWith('.weight') ? 1 : 0;
-      return ndArray(
-        normal.map((v) => centre + spread * v),
-        shape,
-      );
-    };
-    return { config, weights: new WeightStore(backend, { shapes, load }, { label: name }) };
+    const { config, shapes, weight } = tinyPart(name);
+    const source = { shapes, load: async (key: string) => weight(key) };
+    return { config, weights: new WeightStore(backend, source, { label: name }) };
   };
   return {
     unet: part('UNet2DConditionModel'),
