@@ -65,6 +65,8 @@ export class Studio {
   }
 
   async open(): Promise<void> {
+    // the system's dialog for folders cannot be driven: the studio then uses a file field
+    await this.page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showDirectoryPicker'));
     await this.page.goto('.');
     await expect(this.page.getByRole('button', { name: 'Try the demo' })).toBeVisible();
   }
@@ -85,6 +87,13 @@ export class Studio {
     await this.page.dispatchEvent('body', 'dragover', { dataTransfer: data });
     await expect(this.page.getByText(/^Drop to /)).toBeVisible();
     await this.page.dispatchEvent('body', 'drop', { dataTransfer: data });
+  }
+
+  /** Open a model's folder through the file field, as browsers do that have no dialog for folders. */
+  async openModel(folder: string): Promise<void> {
+    const chooser = this.page.waitForEvent('filechooser');
+    await this.page.getByRole('button', { name: 'Open model…' }).click();
+    await (await chooser).setFiles(folder);
   }
 
   /** The demo's pictures of a figure become a concept, its card open; `Learn` has this many steps to do. */

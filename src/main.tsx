@@ -1,7 +1,8 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { startServiceWorker } from './service-worker';
-import { startEngine } from './state/edits';
+import { followModel, startEngine } from './state/engine';
+import { readModels } from './state/models';
 import { startSaving } from './state/save';
 import { App } from './ui/App';
 import './ui/styles/theme.css';
@@ -20,7 +21,9 @@ setLogLevel(logLevelFrom(location.search));
 for (const type of ['dragover', 'drop']) addEventListener(type, (event) => event.preventDefault());
 await startServiceWorker();
 void startEngine();
+void readModels();
 await startSaving();
+followModel();
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
     <App />

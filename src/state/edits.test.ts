@@ -7,7 +7,7 @@ import { notReady } from './edits';
 import { exportName } from './exports';
 import { type Session, sessionStore } from './session-store';
 
-const info = { methods: [{ name: 'dds-sm' }] } as unknown as EngineInfo;
+const info = { methods: [{ name: 'dds-sm' }], model: { id: 'starter' } } as unknown as EngineInfo;
 const ready: Session = { ...sessionStore.getState(), engine: 'ready', info };
 const photo = { id: 'ab'.repeat(32), name: 'IMG 1.final.jpg', width: 400, height: 300 };
 const complete: Document = {
@@ -24,6 +24,8 @@ test.each<[string, Document, Session, string | null]>([
   ['both are the same', { ...complete, targetPrompt: 'a cat ' }, ready, 'The two descriptions are the same.'],
   ['the engine starts', complete, { ...ready, engine: 'starting', info: null }, 'The engine is starting.'],
   ['the engine failed', complete, { ...ready, engine: 'failed' }, 'The engine did not start.'],
+  ['its model is opened', { ...complete, model: 'mine' }, ready, 'The model is being opened.'],
+  ['its model is gone', { ...complete, model: 'mine' }, { ...ready, noModel: 'Not here.' }, 'Not here.'],
   ['the method is unknown', { ...complete, method: 'magic' }, ready, 'The method “magic” is not known here.'],
 ])('run is refused in words: %s', (_, doc, session, words) => {
   expect(notReady(doc, session)).toBe(words);

@@ -8,18 +8,11 @@ import { AppError } from '../util/errors';
 import type { Pixels } from '../util/pixels';
 import { stayAwake } from './awake';
 import { amend, currentDocument, end, inOrder } from './document-store';
+import { engineStarted, startEngine } from './engine';
 import { isAbort, leavesRuins, reportError } from './errors';
 import { livePreview } from './live-preview';
 import { photoSquare } from './pictures';
-import {
-  announce,
-  notify,
-  type Session,
-  session,
-  sessionStore,
-  setSession,
-  updateEdit,
-} from './session-store';
+import { announce, notify, type Session, session, setSession, updateEdit } from './session-store';
 import { seconds, stepTimer } from './time-left';
 import { engine } from './workers';
 
@@ -54,6 +47,8 @@ export function notReady(doc: Document, now: Session, willLearn = false): string
   if (now.engine === 'failed') return 'The engine did not start.';
   if (now.engine === 'restarting') return 'The engine is starting again.';
   if (!now.info) return 'The engine is starting.';
+  if (now.noModel) return now.noModel;
+  if (now.info.model.id !== doc.model) return 'The model is being opened.';
   if (!methodOf(doc, now)) return `The method “${doc.method}” is not known here.`;
   return null;
 }
@@ -185,40 +180,9 @@ export function stopEdit(): void {
   }, patience);
 }
 
-/** End the engine in the middle of whatever it does; it starts again at once. */
-export function restartEngine(): void {
-  if (session().engine === 'ready') engine.terminate();
-  else void startEngine();
-}
-
-/** Start the engine (or let it start again after a loss) and learn what it can do. */
-export async function startEngine(): Promise<void> {
-  setSession({ engine: session().info ? 'restarting' : 'starting' });
-  try {
-    const info = await engine.api.info();
-    setSession({ engine: 'ready', info });
-    engine.lost.addEventListener('abort', () => void startEngine(), { once: true });
-  } catch (error) {
-    setSession({ engine: 'failed' });
-    reportError(error);
-  }
-}
-
 /** After a failure: start the engine if that is what failed, and run as soon as it is ready. */
 export async function retryEdit(): Promise<void> {
   if (session().engine === 'failed') void startEngine();
   await engineStarted();
   await runEdit();
 }
-
-/** Settles when the engine that is starting has answered, or failed to. */
-export const engineStarted = (): Promise<void> =>
-  new Promise((resolve) => {
-    const unsubscribe = sessionStore.subscribe(check);
-    function check(): void {
-      if (session().engine === 'starting' || session().engine === 'restarting') return;
-      unsubscribe();
-      resolve();
-    }
-    check();
-  });

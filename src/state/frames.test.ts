@@ -34,9 +34,10 @@ const method = (name: string, branches: boolean): MethodInfo => ({
 const now: Session = {
   ...session(),
   engine: 'ready',
-  info: { methods: [method('dds-sm', true), method('p2p', false)] } as Partial<
-    Session['info']
-  > as Session['info'],
+  info: {
+    methods: [method('dds-sm', true), method('p2p', false)],
+    model: { id: 'starter' },
+  } as unknown as Session['info'],
 };
 
 test('without a frame of its own a take shows its result', () => {

@@ -26,13 +26,14 @@ export function notLearnable(concept: Concept, now: Session): string | null {
   if (now.engine === 'failed') return 'The engine did not start.';
   if (now.engine === 'restarting') return 'The engine is starting again.';
   if (!now.info) return 'The engine is starting.';
+  if (now.noModel) return now.noModel;
   if (!learnMethodOf(concept, now)) return 'It was learned elsewhere and has no pictures to learn from.';
   return null;
 }
 
 /** What decides how long a step takes, on one computer. */
 export const pace = (method: string, batch: unknown): string =>
-  [session().info?.capabilities.backend, method, batch].join(' ');
+  [session().info?.capabilities.backend, session().info?.model.id, method, batch].join(' ');
 
 /** s that a run of this plan takes, from runs before on this computer; null when there was none. */
 export function secondsFor({ method }: Concept, { options, steps }: LearnPlan): number | null {

@@ -4,7 +4,7 @@ import { tokenFor } from '../document/concepts';
 import type { BlobId, Document } from '../document/document';
 import type { LearnEvent, LearnRequest } from '../engine/events';
 import { amend, commit, currentDocument, end } from './document-store';
-import { engineStarted, startEngine } from './edits';
+import { engineStarted, startEngine } from './engine';
 import { notLearnable, pace, planOf } from './learn-plan';
 import { lossLog } from './loss-log';
 import { announce, notify, session, setSession, updateLearning } from './session-store';
@@ -22,7 +22,7 @@ export async function learnConcept(id: string): Promise<void> {
   if (!concept || !plan || notLearnable(concept, session())) return;
   const name = concept.name.trim();
   await run(id, {
-    model: concept.model,
+    model: currentDocument().model,
     name,
     token: tokenFor(name, Number(plan.options.vectors ?? 0)),
     classWord: concept.classWord.trim(),

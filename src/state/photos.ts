@@ -1,20 +1,14 @@
 import { applyRecipe, putConcept, setPhoto, setPrompts, setSeed, setSquare } from '../document/actions';
 import { newConcept } from '../document/concept-edits';
 import { conceptInUse } from '../document/concepts';
-import {
-  type Concept,
-  emptyDocument,
-  type ImageRef,
-  type Recipe,
-  type Square,
-  type Take,
-} from '../document/document';
+import type { Concept, ImageRef, Recipe, Square, Take } from '../document/document';
 import { AppError } from '../util/errors';
 import { formatLog, recentLog } from '../util/log';
 import { busy } from './busy';
 import { importConcepts, importPictures, isConceptFile, newConceptFrom } from './concepts';
 import { commit, currentDocument } from './document-store';
-import { engineStarted, runEdit } from './edits';
+import { runEdit } from './edits';
+import { engineStarted } from './engine';
 import { reportError } from './errors';
 import { needsFit } from './fit-plan';
 import { picture } from './pictures';
@@ -114,7 +108,7 @@ interface DemoConcept {
 async function demoConcept(): Promise<Concept> {
   const { pictures, ...words }: DemoConcept = await (await fetchDemo('concept.json')).json();
   const imported = await importPictures(await Promise.all(pictures.map(demoFile)));
-  return newConcept(crypto.randomUUID(), emptyDocument.model, { ...words, pictures: imported });
+  return newConcept(crypto.randomUUID(), currentDocument().model, { ...words, pictures: imported });
 }
 
 /** The bundled scene with its prompts, run with no further input, and a concept that is ready to be learned. */

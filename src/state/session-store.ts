@@ -1,6 +1,7 @@
 import { createStore } from 'zustand/vanilla';
 import type { ConceptCheckpoint, ImageRef, Recipe, Square } from '../document/document';
 import type { EngineInfo, StageName } from '../engine/events';
+import type { StoredModel } from '../storage/models';
 import type { ErrorCode } from '../util/errors';
 
 export type Tool = 'move' | 'square' | 'brush' | 'eraser' | 'hand';
@@ -74,6 +75,16 @@ export interface Fitting extends Training {
   readonly preview: ImageBitmap | null;
 }
 
+/** A model on its way into storage. */
+export interface CopyingModel {
+  readonly label: string;
+  readonly bytes: number;
+  /** 0 while it is still being checked */
+  readonly total: number;
+  /** s; null: not known yet */
+  readonly secondsLeft: number | null;
+}
+
 /** Something to know that stays until it is closed. Errors carry a code; what to say about it is the interface's. */
 export interface Notice {
   readonly id: number;
@@ -85,6 +96,8 @@ export type Dialog =
   | { readonly kind: 'export' }
   | { readonly kind: 'help' }
   | { readonly kind: 'attention' }
+  /** an imported model is to go */
+  | { readonly kind: 'remove-model'; readonly model: StoredModel }
   /** a dropped picture that carries its recipe: what to do with it */
   | { readonly kind: 'recipe'; readonly image: ImageRef; readonly recipe: Recipe }
   /** a dropped picture while a photo is open: instead of it, or for a concept */
@@ -92,7 +105,14 @@ export type Dialog =
 
 export interface Session {
   readonly engine: 'starting' | 'ready' | 'restarting' | 'failed';
+  /** of the document's model; of the bundled one while `noModel` */
   readonly info: EngineInfo | null;
+  /** why the document's model cannot be used, in words; null when it can */
+  readonly noModel: string | null;
+  /** imported ones, by label */
+  readonly models: readonly StoredModel[];
+  /** the model that is being copied; null when none is */
+  readonly copying: CopyingModel | null;
   readonly tool: Tool;
   readonly view: View;
   /** before/after divider, [0,1] of the edited square's width */
@@ -124,6 +144,9 @@ export interface Session {
 export const sessionStore = createStore<Session>(() => ({
   engine: 'starting',
   info: null,
+  noModel: null,
+  models: [],
+  copying: null,
   tool: 'move',
   view: { scale: 1, x: 0, y: 0, fit: true },
   comparing: true,
@@ -149,6 +172,10 @@ export const setSession = (change: Partial<Session>): void => sessionStore.setSt
 /** What draws in the square of the photo at hand, in the place of takes. */
 export const liveJob = ({ edit, fitting }: Session): RunningEdit | Fitting | null =>
   edit ?? (fitting?.phase === 'paused' ? null : fitting);
+
+/** Nothing runs that needs a model. */
+export const isIdle = ({ edit, learning, fitting, chain }: Session): boolean =>
+  !edit && !fitting && !chain && (learning === null || learning.phase === 'done');
 
 export const updateEdit = (change: Partial<RunningEdit>): void =>
   sessionStore.setState(({ edit }) => (edit ? { edit: { ...edit, ...change } } : {}));

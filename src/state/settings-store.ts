@@ -3,9 +3,13 @@ import { createStore } from 'zustand/vanilla';
 
 export type ExportFormat = 'png' | 'jpeg' | 'webp';
 
+/** What edits run on; 'auto': the best that computes correctly. */
+export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
+
 export interface Settings {
   /** advanced options are open */
   readonly advanced: boolean;
+  readonly backend: BackendChoice;
   /** brush diameter, screen px */
   readonly brushSize: number;
   readonly exportFormat: ExportFormat;
@@ -23,6 +27,7 @@ export const settingsStore = createStore<Settings>()(
   persist(
     (): Settings => ({
       advanced: false,
+      backend: 'auto',
       brushSize: 48,
       exportFormat: 'png',
       exportQuality: 90,

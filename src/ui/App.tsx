@@ -6,6 +6,7 @@ import { ExportDialog } from './dialogs/ExportDialog';
 import { HelpDialog } from './dialogs/HelpDialog';
 import { PictureDialog } from './dialogs/PictureDialog';
 import { RecipeDialog } from './dialogs/RecipeDialog';
+import { RemoveModelDialog } from './dialogs/RemoveModelDialog';
 import { CanvasPanel } from './panels/CanvasPanel';
 import { Controls } from './panels/Controls';
 import { DropOverlay } from './panels/DropOverlay';
@@ -43,6 +44,7 @@ export function App() {
       {dialog?.kind === 'help' && <HelpDialog />}
       {dialog?.kind === 'attention' && <AttentionDialog />}
       {dialog?.kind === 'picture' && <PictureDialog image={dialog.image} />}
+      {dialog?.kind === 'remove-model' && <RemoveModelDialog model={dialog.model} />}
       {dialog?.kind === 'recipe' && <RecipeDialog image={dialog.image} recipe={dialog.recipe} />}
       <input
         id={fileInputId}

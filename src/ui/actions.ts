@@ -4,7 +4,8 @@ import type { Document } from '../document/document';
 import { lookedAt } from '../state/attention';
 import { notRunnable, retryChain, runChain, stopChain } from '../state/chain';
 import { currentDocument, documentStore, inOrder, redo, undo } from '../state/document-store';
-import { restartEngine, retryEdit } from '../state/edits';
+import { retryEdit } from '../state/edits';
+import { restartEngine } from '../state/engine';
 import { pauseFitting, resumeFitting, retryFitting } from '../state/fitting';
 import { frameOf, showFrame } from '../state/frames';
 import { pauseLearning, resumeLearning, retryLearning } from '../state/learning';
@@ -12,6 +13,7 @@ import { copyReport, openDemo } from '../state/photos';
 import { liveJob, type Session, session, setSession, type Tool } from '../state/session-store';
 import { setSettings, settings } from '../state/settings-store';
 import { choosePhoto } from './choose-files';
+import { chooseModelFolder } from './choose-folder';
 
 export interface Action {
   readonly label: string;
@@ -83,6 +85,11 @@ const table = {
     run: pauseOrResume,
   },
   'open-photo': { label: 'Open photo', keys: ['$mod+o'], enabled: always, run: choosePhoto },
+  'open-model': {
+    label: 'Open model',
+    enabled: (_: Document, now: Session) => now.copying === null,
+    run: chooseModelFolder,
+  },
   demo: {
     label: 'Try the demo',
     enabled: (_: Document, now: Session) => !now.edit && !now.fitting && now.busy === null,

@@ -6,12 +6,20 @@ export const fileInputId = 'file-input';
 type Take = (files: readonly File[]) => void;
 let take: Take = () => {};
 
+interface Wanted {
+  /** endings or types, with commas; default: any file */
+  readonly accept?: string;
+  readonly multiple?: boolean;
+  /** a whole folder: all that is in it */
+  readonly folder?: boolean;
+}
+
 /** The browser's file dialog. `then` is called with what was chosen, not when nothing was. */
-export function chooseFiles(accept: string, multiple: boolean, then: Take): void {
+export function chooseFiles({ accept = '', multiple = false, folder = false }: Wanted, then: Take): void {
   const input = document.getElementById(fileInputId) as HTMLInputElement | null;
   if (!input) return;
   take = then;
-  Object.assign(input, { accept, multiple });
+  Object.assign(input, { accept, multiple, webkitdirectory: folder });
   input.click();
 }
 
@@ -23,4 +31,4 @@ export function filesChosen(input: HTMLInputElement): void {
 }
 
 export const choosePhoto = (): void =>
-  chooseFiles('image/*', false, (files) => void openFiles(files, 'photo'));
+  chooseFiles({ accept: 'image/*' }, (files) => void openFiles(files, 'photo'));

@@ -57,8 +57,9 @@ export const errorMessages: Readonly<Record<ErrorCode | 'UNEXPECTED', ErrorMessa
     action: retry,
   },
   TOO_BIG: {
-    title: 'This picture is too large for the browser',
-    safe: 'Nothing was changed. A version with fewer pixels works.',
+    title: 'This is too large for the browser',
+    reason: true,
+    safe: 'Nothing was changed. A version with fewer pixels, or a smaller model, works.',
     action: another,
   },
   UNSUPPORTED_MODEL: {
@@ -66,6 +67,12 @@ export const errorMessages: Readonly<Record<ErrorCode | 'UNEXPECTED', ErrorMessa
     reason: true,
     safe: kept,
     action: report,
+  },
+  BAD_MODEL: {
+    title: 'This model cannot be used',
+    reason: true,
+    safe: 'Nothing was copied; the model in use stays.',
+    action: { label: 'Open another model', run: 'open-model' },
   },
   MISSING_WEIGHT: {
     title: 'The model is incomplete',

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'BAD_REQUEST'
   | 'TOO_BIG'
   | 'UNSUPPORTED_MODEL'
+  | 'BAD_MODEL'
   | 'MISSING_WEIGHT'
   | 'STORAGE_FULL'
   | 'NUMERIC'

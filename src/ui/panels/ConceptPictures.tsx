@@ -45,7 +45,9 @@ export function ConceptPictures({ concept: { id, pictures } }: { concept: Concep
               className="picture-add"
               aria-label="Add pictures"
               isDisabled={busy}
-              onPress={() => chooseFiles('image/*', true, (files) => void addFiles(id, files))}
+              onPress={() =>
+                chooseFiles({ accept: 'image/*', multiple: true }, (files) => void addFiles(id, files))
+              }
             >
               <ImagePlus aria-hidden size={18} strokeWidth={1.5} />
             </Button>

@@ -28,7 +28,12 @@ export function Concepts() {
         <Button
           className="button plain small"
           isDisabled={busy}
-          onPress={() => chooseFiles(conceptEndings.join(), true, (files) => void importConcepts(files))}
+          onPress={() =>
+            chooseFiles(
+              { accept: conceptEndings.join(), multiple: true },
+              (files) => void importConcepts(files),
+            )
+          }
         >
           <FileInput aria-hidden size={15} /> Import concept
         </Button>

@@ -1,11 +1,15 @@
 import { ImagePlus } from 'lucide-react';
 import { useLayoutEffect, useState } from 'react';
 import { currentDocument } from '../../state/document-store';
+import { openModelFolder } from '../../state/models';
 import { openFiles } from '../../state/photos';
 import { session } from '../../state/session-store';
+import { folderOfDrop } from '../../storage/walk-folder';
 
-/** What a drop of that many files will do, in words. Their names are not told before the drop. */
-function promise(count: number): readonly [string, string] {
+/** What a drop will do, in words. Of the files only number and types are told before the drop. */
+function promise(count: number, isTyped: boolean): readonly [string, string] {
+  // folders have no type, and neither have the files of concepts
+  if (!isTyped) return ['Drop to open', 'A concept file opens as a concept, a model’s folder as a model.'];
   if (count > 1)
     return [
       'Drop to make a concept',
@@ -19,6 +23,12 @@ function promise(count: number): readonly [string, string] {
   ];
 }
 
+/** Must be asked before the drop has been handled: then its items are gone. */
+function folderIn({ items }: DataTransfer): FileSystemDirectoryEntry | null {
+  const entries = [...items].map((item) => (item.kind === 'file' ? item.webkitGetAsEntry() : null));
+  return (entries.find((entry) => entry?.isDirectory) as FileSystemDirectoryEntry | undefined) ?? null;
+}
+
 const carriesFiles = (data: DataTransfer | null): boolean => data?.types.includes('Files') ?? false;
 
 /**
@@ -26,7 +36,7 @@ const carriesFiles = (data: DataTransfer | null): boolean => data?.types.include
  * says in words what a drop will do.
  */
 export function DropOverlay() {
-  const [over, setOver] = useState(0);
+  const [over, setOver] = useState<readonly [count: number, isTyped: boolean] | null>(null);
   useLayoutEffect(() => {
     const listening = new AbortController();
     const on = <K extends keyof WindowEventMap>(type: K, f: (event: WindowEventMap[K]) => void): void =>
@@ -36,13 +46,16 @@ export function DropOverlay() {
       if (!carriesFiles(event.dataTransfer)) return;
       event.dataTransfer!.dropEffect = 'copy';
       const dragged = [...event.dataTransfer!.items].filter(({ kind }) => kind === 'file');
-      setOver(Math.max(1, dragged.length));
+      setOver([Math.max(1, dragged.length), dragged.length === 0 || dragged.some(({ type }) => type !== '')]);
     });
-    on('dragleave', (event) => event.relatedTarget === null && setOver(0));
+    on('dragleave', (event) => event.relatedTarget === null && setOver(null));
     on('drop', (event) => {
       event.preventDefault();
-      setOver(0);
-      if (!session().dialog) void openFiles([...(event.dataTransfer?.files ?? [])]);
+      setOver(null);
+      if (session().dialog || !event.dataTransfer) return;
+      const folder = folderIn(event.dataTransfer);
+      if (folder) void openModelFolder(() => folderOfDrop(folder));
+      else void openFiles([...event.dataTransfer.files]);
     });
     on('paste', (event) => {
       const pasted = [...(event.clipboardData?.files ?? [])];
@@ -52,8 +65,8 @@ export function DropOverlay() {
     });
     return () => listening.abort();
   }, []);
-  if (over === 0) return null;
-  const [what, detail] = promise(over);
+  if (!over) return null;
+  const [what, detail] = promise(...over);
   return (
     <div className="drop-overlay">
       <div>

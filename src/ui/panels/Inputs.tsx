@@ -11,6 +11,7 @@ import { NumberInput } from '../parts/fields';
 import { Picture } from '../parts/Picture';
 import { Privacy } from '../parts/Privacy';
 import { Concepts } from './Concepts';
+import { Model } from './Model';
 
 /** What an edit starts from: the photo, the square of it that is edited, the mask, and what was learned. */
 export function Inputs() {
@@ -21,6 +22,7 @@ export function Inputs() {
       {hasPhoto && <SquareFields />}
       {hasPhoto && <MaskCard />}
       <Concepts />
+      <Model />
       <Privacy />
     </aside>
   );
@@ -63,7 +65,7 @@ function PhotoCard() {
 function SquareFields() {
   const photo = useDocument((doc) => doc.photo);
   const square = useDocument((doc) => doc.square);
-  const model = useSession((now) => now.info?.models[0]);
+  const model = useSession((now) => now.info?.model);
   if (!photo || !square) return null;
   const set = (change: Partial<Square>): void =>
     commit('Place square', (doc) => setSquare(doc, { ...square, ...change }));

@@ -2,7 +2,7 @@ import { CircleStop, Play } from 'lucide-react';
 import { useEffect, useRef } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { notRunnable } from '../../state/chain';
-import { restartEngine } from '../../state/edits';
+import { restartEngine } from '../../state/engine';
 import { cancelFitting, finishFitting, pauseFitting, resumeFitting } from '../../state/fitting';
 import type { Fitting, RunningEdit } from '../../state/session-store';
 import { useDocument, useSession } from '../../state/use-store';

@@ -12,15 +12,17 @@ interface ChoiceProps {
   readonly value: string;
   readonly choices: readonly { readonly id: string; readonly label: string }[];
   readonly help?: string | undefined;
+  readonly isDisabled?: boolean;
   readonly onChange: (value: string) => void;
 }
 
 /** One of a few. */
-export function Choice({ label, value, choices, help, onChange }: ChoiceProps) {
+export function Choice({ label, value, choices, help, isDisabled = false, onChange }: ChoiceProps) {
   return (
     <Select
       className="field"
       value={value}
+      isDisabled={isDisabled}
       onChange={(key) => key !== null && key !== value && onChange(String(key))}
     >
       <Label>{label}</Label>
