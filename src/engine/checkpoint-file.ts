@@ -1,34 +1,39 @@
-/** A training run between two steps, as a safetensors file: weights, moments, samples, and where it stands. */
+/** A training run between two steps, as a safetensors file: weights, moments, samples, and where it stands; or a fit that is still making its samples. */
 import { openSafetensors, type StoredTensor, storedTensor, writeSafetensors } from '../formats/safetensors';
+import type { SamplingState } from '../steering/guided-sampling';
+import type { SteerCheckpoint } from '../steering/steer';
 import type { Checkpoint } from '../training/loop';
 import { bytesSource } from '../util/byte-source';
 import { AppError } from '../util/errors';
 import type { NdArray } from '../util/nd-array';
+import type { TorchRngState } from '../util/random';
 
 const KIND = 'dreamsteerer.checkpoint';
 /** Tensors are called '<slot> <weight>'; this slot holds the weights themselves. */
 const WEIGHTS = 'weight';
 /** and this one what a fit learns from, by number */
 const GUIDED = 'guided';
-
-/** A checkpoint with the guided samples of a fit; none of other runs. */
-export interface StoredCheckpoint extends Checkpoint {
-  readonly guided: readonly NdArray[];
-}
+/** and these, by number too, samples in the making and the inverted photo that they start from */
+const MAKING = 'making';
+const INVERTED = 'inverted';
+/** Draws of a generator, at most: a fit's samples take some millions, and restoring one replays them. */
+const MAX_DRAWN = 1e9;
 
 /**
  * @param run  tells runs apart: two that reach the same state write two files, so that neither can delete the other's
  */
 export function encodeCheckpoint(
-  { step, configHash, state, guided = [] }: Checkpoint & Partial<StoredCheckpoint>,
+  { step, configHash, state, guided = [], sampling = null }: Checkpoint & Partial<SteerCheckpoint>,
   run: string,
 ): Uint8Array<ArrayBuffer> {
   const tensors: Record<string, StoredTensor> = {};
-  const samples = guided.map((sample, i) => [String(i), sample] as const);
+  const numbered = (arrays: readonly NdArray[]) => arrays.map((array, i) => [String(i), array] as const);
   for (const [slot, values] of Object.entries({
     ...state.slots,
     [WEIGHTS]: state.weights,
-    [GUIDED]: samples,
+    [GUIDED]: numbered(guided),
+    [MAKING]: numbered(sampling?.samples.map(({ x }) => x) ?? []),
+    [INVERTED]: numbered(sampling?.inverted ?? []),
   })) {
     for (const [name, value] of values) tensors[`${slot} ${name}`] = storedTensor(value);
   }
@@ -38,11 +43,18 @@ export function encodeCheckpoint(
     step: String(step),
     count: String(state.count),
     config_hash: configHash,
+    ...(sampling && {
+      sampling: JSON.stringify({ steps: sampling.steps, rngs: sampling.samples.map(({ rng }) => rng) }),
+    }),
   });
 }
 
-/** @throws AppError BAD_FILE when it is damaged or no checkpoint */
-export async function decodeCheckpoint(bytes: Uint8Array): Promise<StoredCheckpoint> {
+/**
+ * Of other runs than a fit's there are no samples.
+ *
+ * @throws AppError BAD_FILE when it is damaged or no checkpoint
+ */
+export async function decodeCheckpoint(bytes: Uint8Array): Promise<SteerCheckpoint> {
   const file = await openSafetensors(bytesSource('the checkpoint', bytes));
   const { metadata } = file;
   const [step, count] = [Number(metadata.step), Number(metadata.count)];
@@ -56,12 +68,58 @@ export async function decodeCheckpoint(bytes: Uint8Array): Promise<StoredCheckpo
     slots[slot].set(name, await file.readFloat32(key));
   }
   const none = new Map<string, NdArray>();
-  const { [WEIGHTS]: weights = none, [GUIDED]: samples = none, ...moments } = slots;
-  const guided = [...samples].toSorted(([a], [b]) => Number(a) - Number(b)).map(([, sample]) => sample);
+  const {
+    [WEIGHTS]: weights = none,
+    [GUIDED]: guided = none,
+    [MAKING]: making = none,
+    [INVERTED]: inverted = none,
+    ...moments
+  } = slots;
+  const inOrder = (arrays: ReadonlyMap<string, NdArray>): NdArray[] =>
+    [...arrays].toSorted(([a], [b]) => Number(a) - Number(b)).map(([, array]) => array);
   return {
     step,
     configHash: metadata.config_hash ?? '',
     state: { count, weights, slots: moments },
-    guided,
+    guided: inOrder(guided),
+    sampling:
+      metadata.sampling === undefined
+        ? null
+        : samplingState(metadata.sampling, inOrder(making), inOrder(inverted)),
   };
+}
+
+/** @throws AppError BAD_FILE */
+function samplingState(
+  json: string,
+  latents: readonly NdArray[],
+  inverted: readonly NdArray[],
+): SamplingState {
+  const { steps, rngs } = parsed(json);
+  if (!isCount(steps, MAX_DRAWN) || !Array.isArray(rngs) || rngs.length !== latents.length) {
+    throw new AppError('BAD_FILE', 'the checkpoint does not say how far its samples have come');
+  }
+  const samples = rngs.map((rng: unknown, i) => {
+    if (isRngState(rng)) return { x: latents[i]!, rng };
+    throw new AppError('BAD_FILE', 'the checkpoint does not say how its samples go on');
+  });
+  return { steps, inverted, samples };
+}
+
+function parsed(json: string): { readonly steps?: unknown; readonly rngs?: unknown } {
+  try {
+    return Object(JSON.parse(json));
+  } catch {
+    return {};
+  }
+}
+
+const isCount = (value: unknown, most: number): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most;
+
+function isRngState(value: unknown): value is TorchRngState {
+  const { seed, drawn, spare }: Partial<Record<keyof TorchRngState, unknown>> = Object(value);
+  return (
+    isCount(seed, 2 ** 32 - 1) && isCount(drawn, MAX_DRAWN) && (spare === null || Number.isFinite(spare))
+  );
 }

@@ -11,8 +11,14 @@ const EVERY = 15_000;
 const SHARE = 0.01;
 
 export class CheckpointClock {
+  readonly #every: number;
   #since = 0;
   #took = 0;
+
+  /** @param every  ms */
+  constructor(every = EVERY) {
+    this.#every = every;
+  }
 
   /** Account for one step. @param ms  duration */
   step(ms: number): void {
@@ -24,7 +30,7 @@ export class CheckpointClock {
   }
 
   get due(): boolean {
-    return this.#since >= Math.max(EVERY, this.#took / SHARE);
+    return this.#since >= Math.max(this.#every, this.#took / SHARE);
   }
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'vitest';
 import { refOf } from '../document/concepts';
-import type { FittedConcept, LearnedConcept, Recipe } from '../document/document';
+import type { BlobId, FittedConcept, LearnedConcept, Recipe } from '../document/document';
 import { editMethods } from '../editing/methods';
 import { writeLora } from '../formats/concept-export';
 import { readConceptBase } from '../formats/model-folder';
@@ -186,8 +186,57 @@ test('cancelling while samples are made ends before the next network call', asyn
   );
   expect(error).toMatchObject({ name: 'AbortError' });
   expect(of(events, 'guided')).toHaveLength(1);
-  expect(events.at(-1)!.kind).toBe('guided');
+  expect(events.at(-1)!.kind).toBe('checkpoint');
 });
+
+const sampling = { seed: 10, options: { ddimSteps: 4, eta: 0.5 } };
+const sampled = memoizePromise(async (method: string) => {
+  const { events } = await collect(await request(method, sampling), () => {}, {
+    by: createLocalEngine(host),
+  });
+  return resultOf(events).fit;
+});
+const cancelled = new DOMException('cancelled', 'AbortError');
+const interruptions: Readonly<Record<string, (stop: AbortController, controls: RunControls) => void>> = {
+  'cancelled after a step': (stop) => stop.abort(cancelled),
+  'cancelled in the middle of a step': (stop) => void setImmediate(() => stop.abort(cancelled)),
+  'saved and lost later': (_, controls) => controls.save(),
+};
+
+test.each(Object.entries(interruptions))(
+  'guided sampling, %s, goes on from what was done, bit for bit',
+  async (_, interrupt) => {
+    const learned = await concept('dreambooth-lora');
+    const begun = async (resume: BlobId | null, each: Parameters<typeof collect>[1], signal = never) =>
+      collect(await request('dreambooth-lora', { ...sampling, resume }), each, {
+        by: createLocalEngine(host),
+        signal,
+      });
+    const stop = new AbortController();
+    const { events, error } = await begun(
+      null,
+      (event, controls) => {
+        if (event.kind === 'guided' && event.index === 1) interrupt(stop, controls);
+      },
+      stop.signal,
+    );
+    expect(error).toEqual(stop.signal.aborted ? cancelled : null);
+    const [kept] = of(events, 'checkpoint');
+    expect(events.indexOf(kept!)).toBe(events.indexOf(of(events, 'guided')[1]!) + 1);
+    expect(kept!.step).toBe(0);
+
+    const resumed = await begun(kept!.state, () => {});
+    expect(of(resumed.events, 'stage').map(({ name }) => name)).not.toContain('invert');
+    expect(of(resumed.events, 'guided').map(({ index }) => index)).toEqual([2, 3]);
+    const [one, other] = [resultOf(resumed.events).fit, await sampled('dreambooth-lora')];
+    expect(one).toMatchObject({ steps: 4, key: other.key, samples: other.samples });
+    expect(await numbers(one, learned)).toEqual(await numbers(other, learned));
+
+    const elsewhere = { ...sampling, seed: 11, resume: kept!.state };
+    const refused = await collect(await request('dreambooth-lora', elsewhere));
+    expect(refused.error).toMatchObject({ code: 'BAD_REQUEST', message: /other settings/ });
+  },
+);
 
 test('finishing early gives what was fitted so far, which is not what an equal request asks for', async () => {
   const asked = await request('custom-diffusion', { seed: 9 });

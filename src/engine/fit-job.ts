@@ -11,13 +11,13 @@ import {
   type SteerOverrides,
   steerDefaults,
 } from '../steering/options';
-import { fitKey, type SteerCheckpoint, type SteerRequest, steer } from '../steering/steer';
+import { fitKey, type SteerRequest, steer } from '../steering/steer';
 import { AppError } from '../util/errors';
 import { APP_VERSION } from '../util/version';
-import { decodeCheckpoint, encodeCheckpoint } from './checkpoint-file';
-import { CheckpointClock, CheckpointRing } from './checkpoints';
+import { decodeCheckpoint } from './checkpoint-file';
 import { openTrainable } from './concept-files';
 import type { FitEvent, FitRequest } from './events';
+import { fitCheckpoints } from './fit-checkpoints';
 import { readStoredFit, storeFit } from './fit-files';
 import { fitPreviews } from './fit-previews';
 import type { EngineHost } from './host';
@@ -36,8 +36,8 @@ export type KnownFits = Map<string, FittedConcept>;
 
 /**
  * Fit a concept to a photo, from request to stored fit; a fit that is stored already is given back at once. Cancelled,
- * it ends within one network call, after a last checkpoint if the guided samples were done; finished early, with what
- * was fitted so far as its result.
+ * it ends within one network call, after a last checkpoint if it had come as far as the guided samples; finished early,
+ * with what was fitted so far as its result.
  *
  * @throws AppError BAD_REQUEST for a request that cannot run; TOO_BIG; UNSUPPORTED_MODEL; NUMERIC; STORAGE_FULL
  */
@@ -80,9 +80,7 @@ async function* run(
   const resume =
     request.resume === null ? null : await decodeCheckpoint(await host.readBytes(request.resume));
   const previews = fitPreviews(model, host, timings);
-  const ring = new CheckpointRing(host, controls);
-  const clock = new CheckpointClock();
-  const id = crypto.randomUUID();
+  const checkpoints = fitCheckpoints(host, controls, timings, signal);
   const metrics: Readonly<Record<string, number>>[] = [];
   const job = steer(model, steering, {
     sampleEvery: 1,
@@ -104,10 +102,13 @@ async function* run(
         stage = event.name;
         yield event;
       } else if (event.kind === 'source') yield await previews.reconstruction(event.latent, steering.picture);
-      else if (event.kind === 'guided') yield await previews.guided(event, ms);
-      else if (event.kind === 'step') {
+      else if (event.kind === 'guided') {
+        yield await previews.guided(event, ms);
+        yield* checkpoints.sampled(event.checkpoint, ms);
+        signal.throwIfAborted();
+      } else if (event.kind === 'step') {
         timings.step(ms);
-        clock.step(ms);
+        checkpoints.step(ms);
         const { index, total, gradNorm, applied } = event;
         metrics.push(event.metrics ?? {});
         yield {
@@ -116,25 +117,17 @@ async function* run(
           total,
           metrics: { ...event.metrics, gradNorm, applied: Number(applied) },
         };
-      } else if (event.kind === 'sample') yield* look(event.index, event.checkpoint);
+      } else if (event.kind === 'sample') {
+        yield* checkpoints.trained(event.index, steering.options.steps, event.checkpoint);
+        signal.throwIfAborted();
+      }
     }
+  } catch (error) {
+    if (signal.aborted) yield* checkpoints.rest();
+    throw error;
   } finally {
     // frees the networks, wherever this ended
     await job.return(null as never);
-  }
-
-  /** Checkpoint where one is due or asked for; the guided samples, which take long, at once. */
-  async function* look(done: number, take: () => Promise<SteerCheckpoint>): AsyncGenerator<FitEvent, void> {
-    const asked = controls.takeSave();
-    const due = done === 0 || (clock.due && done < steering.options.steps!);
-    if (asked || due || signal.aborted) {
-      const [state, ms] = await timings.of('checkpoints', async () =>
-        host.writeBytes(encodeCheckpoint(await take(), id)),
-      );
-      clock.written(ms);
-      yield { kind: 'checkpoint', step: done, state, dropped: await ring.add(state) };
-    }
-    signal.throwIfAborted();
   }
 
   async function finished(fit: Fit): Promise<FitEvent> {

@@ -9,7 +9,7 @@ import { timestepGrid } from '../diffusion/timesteps';
 import type { Arrays } from '../runtime/session';
 import { AppError } from '../util/errors';
 import { axpby, isFiniteArray, type NdArray, ndArray, sizeOf } from '../util/nd-array';
-import { createStepRng, type TorchRng } from '../util/random';
+import { createStepRng, restoreTorchRng, type TorchRng, type TorchRngState } from '../util/random';
 import { featureNetwork, type Guide, guideNetwork } from './guide-network';
 import type { SteerOptions } from './options';
 
@@ -22,8 +22,20 @@ export interface SamplingInputs {
   /** text states [1,L,D]: the source prompt's of the frozen model, the others of the personalised one */
   readonly contexts: { readonly source: NdArray; readonly target: NdArray; readonly empty: NdArray };
   readonly seed: number;
+  /** of the same inputs and options; default: from the start */
+  readonly from?: SamplingState;
   /** looked at before every network call */
   readonly signal?: AbortSignal;
+}
+
+/** Sampling between two of its steps; with its inputs it decides all that follows. Plain data. */
+export interface SamplingState {
+  /** steps done, at least one */
+  readonly steps: number;
+  /** the photo [1,C,h,w] and, where sampling starts from it, what inversion made of it, level by level */
+  readonly inverted: readonly NdArray[];
+  /** latents [1,C,h,w] after those steps, and the generators that their next draws come from */
+  readonly samples: readonly { readonly x: NdArray; readonly rng: TorchRngState }[];
 }
 
 export type SamplingStep =
@@ -36,6 +48,7 @@ export type SamplingStep =
       readonly samples: readonly NdArray[];
       /** mean L_sp over the samples; null where nothing guides */
       readonly loss: number | null;
+      readonly state: SamplingState;
     };
 
 /**
@@ -53,7 +66,7 @@ export async function* guidedSamples(
   inputs: SamplingInputs,
   options: SteerOptions,
 ): AsyncGenerator<SamplingStep, readonly NdArray[]> {
-  const { source, contexts, seed, signal } = inputs;
+  const { source, contexts, seed, from, signal } = inputs;
   const { schedule, limits, parts: base } = model;
   const [, , height, width] = source.shape as [number, number, number, number];
   const size = { height, width, tokens: base.tokenizer.modelMaxLength, limits };
@@ -79,8 +92,8 @@ export async function* guidedSamples(
         : watched(denoiserNoise(track(createDenoiser(config, weights, size)), schedule));
     const timesteps = timestepGrid(schedule, options.ddimSteps);
     // inverted[i] is the photo at the level of the i-th last timestep; before it, the photo itself
-    const inverted = [source];
-    if (options.sampling !== 'noise') {
+    const inverted = [...(from?.inverted ?? [source])];
+    if (!from && options.sampling !== 'noise') {
       const denoise = (x: NdArray, t: number) => frozen(x, t, contexts.source);
       const walk = invertDdim(denoise, source, schedule, {
         steps: options.ddimSteps,
@@ -91,16 +104,20 @@ export async function* guidedSamples(
         yield { stage: 'invert', index, total };
       }
     }
-    const guides = options.sampling === 'guided' && options.strength > 0;
+    const begun = from?.steps ?? 0;
+    const guides = options.sampling === 'guided' && options.strength > 0 && begun < timesteps.length;
     const features = guides ? track(await featureNetwork(base, { ...size, ...options })) : null;
     const guide = guides ? track(await guideNetwork(personalised, { ...size, ...options })) : null;
     const samples = Array.from({ length: options.samples }, (_, i) => {
+      const before = from?.samples[i];
+      if (before) return { x: before.x, rng: restoreTorchRng(before.rng) };
       const rng = createStepRng(seed ^ SAMPLE_SEED, i);
       const fresh = (): NdArray => ndArray(rng.randn(sizeOf(source.shape)), source.shape);
       return { x: options.sampling === 'noise' ? fresh() : inverted.at(-1)!, rng };
     });
 
     for (const [index, t] of timesteps.entries()) {
+      if (index < begun) continue;
       const share = index / timesteps.length;
       const on = guide && features && share >= options.guideFrom && share < options.guideTo;
       const level = inverted.length - 1 - index;
@@ -127,7 +144,12 @@ export async function* guidedSamples(
       const loss = losses.length > 0 ? losses.reduce((a, b) => a + b) / losses.length : null;
       const last = index === timesteps.length - 1;
       const shownNow = last ? samples.map(({ x }) => x) : estimates;
-      yield { stage: 'guide', index, total: timesteps.length, samples: shownNow, loss };
+      const state = {
+        steps: index + 1,
+        inverted,
+        samples: samples.map(({ x, rng }) => ({ x, rng: rng.state() })),
+      };
+      yield { stage: 'guide', index, total: timesteps.length, samples: shownNow, loss, state };
     }
     return samples.map(({ x }) => x);
   } finally {

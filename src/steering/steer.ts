@@ -3,12 +3,12 @@ import type { DiffusionModel, ModelParts } from '../diffusion/model';
 import { createTextEncoder } from '../diffusion/text-encoder';
 import { applyConcept, type Concept } from '../personalization/concept';
 import { runHash } from '../personalization/config-hash';
-import { type Checkpoint, type LoopEvent, trainingLoop } from '../training/loop';
+import { type Checkpoint, checkBelongs, type LoopEvent, trainingLoop } from '../training/loop';
 import { AppError } from '../util/errors';
 import { isFiniteArray, type NdArray } from '../util/nd-array';
 import { conceptHash, type Fit } from './fit';
 import { type FitContexts, fitTrainer } from './fit-trainer';
-import { guidedSamples } from './guided-sampling';
+import { guidedSamples, type SamplingState } from './guided-sampling';
 import { rowsOf } from './objective';
 import { checkSteerOptions, type SteerOptions, steerDefaults } from './options';
 
@@ -25,9 +25,11 @@ export interface SteerRequest {
   readonly seed: number;
 }
 
-/** Where a fit stands: the training run, and the samples it trains on. */
+/** Where a fit stands: the training run and the samples it trains on, or how far those have come. */
 export interface SteerCheckpoint extends Checkpoint {
   readonly guided: readonly NdArray[];
+  /** of samples in the making: there is no training run yet; null: they are done */
+  readonly sampling: SamplingState | null;
 }
 
 export interface SteerHost {
@@ -58,6 +60,7 @@ export type SteerEvent =
       readonly samples: readonly NdArray[];
       /** mean L_sp; null where nothing guides */
       readonly loss: number | null;
+      readonly checkpoint: SteerCheckpoint;
     }
   /** metrics: `delta2` (mean Δ²), `gap` (MSE of A and C), `modeShift` (L_MS), as far as they are part of the fit */
   | Extract<LoopEvent, { kind: 'step' }>
@@ -100,10 +103,14 @@ export async function* steer(
     host.signal?.throwIfAborted();
     const contexts = await textStates(model, personalised, request);
     const rows = rowsOf(options);
-    let samples: readonly NdArray[] = host.resume?.guided ?? [];
+    const from = host.resume?.sampling;
+    if (from) checkBelongs(host.resume, key);
+    const trained = from ? undefined : host.resume;
+    let samples: readonly NdArray[] = trained?.guided ?? [];
     if (rows.guided > 0 && samples.length === 0) {
-      const inputs = { source, contexts, seed, ...(host.signal && { signal: host.signal }) };
-      samples = yield* sampled(model, personalised, inputs, options);
+      const { signal } = host;
+      const inputs = { source, contexts, seed, ...(from && { from }), ...(signal && { signal }) };
+      samples = yield* sampled(key, model, personalised, inputs, options);
     }
 
     yield { kind: 'stage', name: 'compile' };
@@ -121,11 +128,11 @@ export async function* steer(
         configHash: key,
         ...(host.checkpointEvery && { checkpointEvery: host.checkpointEvery }),
         ...(host.sampleEvery && { sampleEvery: host.sampleEvery }),
-        ...(host.resume && { resume: host.resume }),
+        ...(trained && { resume: trained }),
         ...(host.finish && { finish: host.finish }),
       });
-      const withSamples = (at: Checkpoint): SteerCheckpoint => ({ ...at, guided: samples });
-      if (host.sampleEvery && !host.resume) {
+      const withSamples = (at: Checkpoint): SteerCheckpoint => ({ ...at, guided: samples, sampling: null });
+      if (host.sampleEvery && !trained) {
         // the samples take long to make: they can be kept before a step is done
         const start = async () => ({ step: 0, configHash: key, state: await run.trainer.state() });
         yield { kind: 'sample', index: 0, checkpoint: async () => withSamples(await start()) };
@@ -193,9 +200,11 @@ async function textStates(
 
 /** The guided samples, with their progress. */
 async function* sampled(
+  configHash: string,
   ...[model, personalised, inputs, options]: Parameters<typeof guidedSamples>
 ): AsyncGenerator<SteerEvent, readonly NdArray[]> {
-  const inverts = options.sampling !== 'noise';
+  const inverts = options.sampling !== 'noise' && !inputs.from;
+  const untrained = { step: 0, configHash, state: { count: 0, weights: new Map(), slots: {} }, guided: [] };
   yield { kind: 'stage', name: inverts ? 'invert' : 'guide' };
   const sampling = guidedSamples(model, personalised, inputs, options);
   try {
@@ -205,8 +214,8 @@ async function* sampled(
       const { stage, index, total } = next.value;
       yield { kind: 'stage', name: stage, fraction: (index + 1) / total };
       if (next.value.stage === 'guide') {
-        const { samples, loss } = next.value;
-        yield { kind: 'guided', index, total, samples, loss };
+        const { samples, loss, state } = next.value;
+        yield { kind: 'guided', index, total, samples, loss, checkpoint: { ...untrained, sampling: state } };
       }
     }
   } finally {

@@ -44,6 +44,12 @@ export type LoopEvent =
 /** Steps in a row that may overflow before the run is given up. */
 const MAX_SKIPPED = 20;
 
+/** @throws AppError BAD_REQUEST for a checkpoint of another configuration */
+export function checkBelongs({ configHash }: Pick<Checkpoint, 'configHash'>, asked: string): void {
+  if (configHash === asked) return;
+  throw new AppError('BAD_REQUEST', 'the checkpoint belongs to a run with other settings, pictures or model');
+}
+
 /**
  * Train. Pausing is not asking for the next event; cancelling is `return()`.
  *
@@ -58,12 +64,7 @@ export async function* trainingLoop(
 ): AsyncGenerator<LoopEvent, Checkpoint> {
   const { steps, learningRate, configHash, checkpointEvery = 0, sampleEvery = 0, resume, finish } = options;
   if (resume) {
-    if (resume.configHash !== configHash) {
-      throw new AppError(
-        'BAD_REQUEST',
-        'the checkpoint belongs to a run with other settings, pictures or model',
-      );
-    }
+    checkBelongs(resume, configHash);
     await trainer.restore(resume.state);
   }
   const checkpoint = async (step: number): Promise<Checkpoint> => ({
