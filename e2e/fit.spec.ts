@@ -1,19 +1,19 @@
 import { expect, type Page, test } from '@playwright/test';
 import { expectAccessible, killEngine, Studio } from './app';
 
-/** Collects what is announced from now on. */
-async function announcements(page: Page): Promise<() => Promise<string[]>> {
-  await page.evaluate(() => {
+/** Collects the texts that a part of the page has from now on. */
+async function texts(page: Page, selector: string): Promise<() => Promise<string[]>> {
+  const seen = await page.evaluateHandle((of) => {
     const said: string[] = [];
-    const status = document.querySelector('[role=status]')!;
-    new MutationObserver(() => said.push(status.textContent ?? '')).observe(status, {
+    const part = document.querySelector(of)!;
+    new MutationObserver(() => said.push(part.textContent ?? '')).observe(part, {
       childList: true,
       characterData: true,
       subtree: true,
     });
-    Object.assign(globalThis, { said });
-  });
-  return () => page.evaluate(() => (globalThis as unknown as { said: string[] }).said);
+    return said;
+  }, selector);
+  return () => seen.jsonValue();
 }
 
 /** Few enough for a slow machine; what is shown here holds for any number. */
@@ -28,7 +28,7 @@ async function fitWith(page: Page, values: Readonly<Record<string, number>>): Pr
   await page.getByRole('button', { name: 'How it fits' }).click();
 }
 
-test('one Run learns, fits and edits; what is up to date is skipped, what is out of date is said, a lost fit goes on', async ({
+test('one Run learns, fits and edits; what is up to date is skipped, what is out of date is said, a lost fit goes on or starts over', async ({
   page,
 }) => {
   // every stage, one of them twice
@@ -55,7 +55,7 @@ test('one Run learns, fits and edits; what is up to date is skipped, what is out
   await expectAccessible(page, 'fitted');
   const exported = await studio.export();
 
-  const said = await announcements(page);
+  const said = await texts(page, '[role=status]');
   await studio.set('Seed', 7);
   await expect(stages.last()).toHaveText(/^Edit to do/);
   await studio.edit();
@@ -79,11 +79,34 @@ test('one Run learns, fits and edits; what is up to date is skipped, what is out
   await page.getByRole('button', { name: 'Fit', exact: true }).click();
   await expect(page.getByText(/^Step [1-4] of 5/)).toBeVisible({ timeout: 120_000 });
   await killEngine(page);
-  await expect(fit).toHaveText(/^Fit stopped at step \d of 5/);
+  await expect(fit).toHaveText(/^Fit stopped/);
   await expect(page.getByText('Saved in this browser')).toBeVisible();
   await page.reload();
-  await expect(fit).toHaveText(/^Fit stopped at step \d of 5/);
-  await page.getByRole('button', { name: 'Fit', exact: true }).click();
+  await expect(fit).toHaveText(/^Fit stopped/);
+  await expectAccessible(page, 'fit interrupted');
+  const inversion = 'Tracing the photo back to noise';
+  const resumed = await texts(page, '[aria-label=Run]');
+  await fit.getByRole('button', { name: 'Resume' }).click();
   await expect(page.getByRole('progressbar', { name: 'Fitting' })).toBeVisible();
-  await expect(fit).toHaveText(/^Fit up to date/, { timeout: 120_000 });
+  await expect(fit).toHaveText(/^Fit up to date/, { timeout: 240_000 });
+  expect((await resumed()).join()).not.toContain(inversion);
+
+  // so are samples in the making; whoever wants to can begin afresh
+  const interrupt = async (): Promise<void> => {
+    await expect(page.getByText('Trying the concept in this layout')).toBeVisible({ timeout: 240_000 });
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await expect(fit).toHaveText(/^Fit stopped before step 1/);
+  };
+  await fitWith(page, { 'Sampling steps': 10 });
+  await page.getByRole('button', { name: 'Fit', exact: true }).click();
+  await interrupt();
+  const again = await texts(page, '[aria-label=Run]');
+  await fit.getByRole('button', { name: 'Start over' }).click();
+  await interrupt();
+  expect((await again()).join()).toContain(inversion);
+  const rest = await texts(page, '[aria-label=Run]');
+  await fit.getByRole('button', { name: 'Resume' }).click();
+  await expect(fit).toHaveText(/^Fit [1-5] of 5/, { timeout: 240_000 });
+  expect((await rest()).join()).not.toContain(inversion);
+  await expect(stages.first()).toHaveText(/^Learn up to date/);
 });

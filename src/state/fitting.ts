@@ -18,15 +18,16 @@ let running: TrainingRun | null = null;
 /**
  * Fit the concept in use to the photo, from where an interrupted run of the same fit stopped. Never rejects.
  *
- * @returns whether there is a fit now
+ * @param startOver  forget that run
+ * @returns          whether there is a fit now
  */
-export async function fitConcept(): Promise<boolean> {
+export async function fitConcept({ startOver = false } = {}): Promise<boolean> {
   end();
   const doc = currentDocument();
   const of = wanted(doc, session());
   const concept = conceptInUse(doc)?.learned;
   if (!of || !concept || notFittable(doc, session())) return false;
-  const from = unfinishedFit(doc, of);
+  const from = startOver ? null : unfinishedFit(doc, of);
   const { square, photo, sourcePrompt, targetPrompt, options, seed } = of;
   const started = performance.now();
   clearFitLog();
@@ -60,8 +61,8 @@ export async function fitConcept(): Promise<boolean> {
   };
   running = startTraining<FitEvent>({
     start: (api) => api.fit(request),
-    // the guided samples are kept once all of them are there
-    keeps: (stage) => stage === 'compile' || stage === 'fit',
+    // before the guided samples there is nothing to keep
+    keeps: (stage) => stage === 'guide' || stage === 'compile' || stage === 'fit',
     apply: applier(of),
     shown: () => session().fitting,
     update: updateFitting,
@@ -76,7 +77,7 @@ export async function fitConcept(): Promise<boolean> {
   } else {
     announce(
       currentDocument().unfinishedFit
-        ? `Fitting stopped at step ${step}. What was done is kept.`
+        ? `Fitting stopped${step > 0 ? ` at step ${step}` : ''}. What was done is kept.`
         : 'Stopped. Nothing was fitted yet.',
     );
   }

@@ -83,6 +83,8 @@ test('every stage says how it stands', () => {
   expect(words(ready2, { ...ready, fitting })[1]).toBe('fit: 3 of 40');
   const run = { ...wantedFit(ready2, fitDefaults)!, step: 3, state: '56'.repeat(32) };
   expect(words({ ...ready2, unfinishedFit: run })[1]).toBe('fit: stopped at step 3 of 40');
+  const begun = { ...run, step: 0 };
+  expect(words({ ...ready2, unfinishedFit: begun })[1]).toBe('fit: stopped before step 1');
   expect(words(putConcept(fitted, { ...concept, learned, seed: 4 }))[0]).toBe('learn: changed since');
 });
 

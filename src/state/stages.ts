@@ -47,8 +47,13 @@ function fitStage(doc: Document, now: Session): State {
   switch (fit.kind) {
     case 'stale':
       return { state: 'stale', words: `out of date: ${fit.since}` };
-    case 'interrupted':
-      return { state: 'stopped', words: `stopped at step ${fit.step} of ${fit.total}` };
+    case 'interrupted': {
+      const { step, total } = fit;
+      return {
+        state: 'stopped',
+        words: step > 0 ? `stopped at step ${step} of ${total}` : 'stopped before step 1',
+      };
+    }
     default:
       return { state: fit.kind, words: fit.kind };
   }

@@ -42,7 +42,7 @@ function Row({ stage: { name, state, words } }: { stage: Stage }) {
         {labels[name]} <span className="stage-words">{words}</span>
       </span>
       {name === 'learn' && (state === 'to do' || state === 'stale') && <ShowConcept />}
-      {name === 'fit' && <Fit />}
+      {name === 'fit' && <Fit stopped={state === 'stopped'} />}
     </li>
   );
 }
@@ -59,12 +59,24 @@ function ShowConcept() {
   );
 }
 
-function Fit() {
+/** @param stopped  an interrupted run can go on */
+function Fit({ stopped }: { stopped: boolean }) {
   const doc = useDocument((it) => it);
-  const reason = useSession((now) => notFittable(doc, now));
+  const isDisabled = useSession((now) => notFittable(doc, now)) !== null;
   return (
-    <Button className="button plain small" isDisabled={reason !== null} onPress={() => void fitConcept()}>
-      Fit
-    </Button>
+    <div className="row">
+      <Button className="button plain small" isDisabled={isDisabled} onPress={() => void fitConcept()}>
+        {stopped ? 'Resume' : 'Fit'}
+      </Button>
+      {stopped && (
+        <Button
+          className="button quiet small"
+          isDisabled={isDisabled}
+          onPress={() => void fitConcept({ startOver: true })}
+        >
+          Start over
+        </Button>
+      )}
+    </div>
   );
 }
