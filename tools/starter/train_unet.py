@@ -21,7 +21,7 @@ from train_common import Clock, Ema, Log, average_weights, half, parser, prepare
 DROP = 0.1  # share of empty captions
 SYNC = 10.0  # seconds between averages of the processes' weights
 GAMMA = 5.0  # Hang et al. 2023, arXiv:2303.09556: at low noise, weight gamma / SNR for epsilon prediction
-FIGURE = 3.0  # extra weight of the figure's cells: places are learned long before toys
+FIGURE = 8.0  # extra weight of the figure's cells: places are learned long before toys
 TAUGHT = 0.02  # weight of the attention loss
 SWAPPED = 0.5  # share of counterfactual examples
 EDGES = ("conv_in", "conv_out", "time_embedding")  # first and last layers are Adam's (see muon.py)
