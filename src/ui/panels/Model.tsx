@@ -43,10 +43,11 @@ export function Model() {
           {stored && (
             <Button
               className="button quiet small"
+              aria-label="Remove model"
               isDisabled={!idle}
               onPress={() => setSession({ dialog: { kind: 'remove-model', model: stored } })}
             >
-              <Trash2 aria-hidden size={15} /> Remove model
+              <Trash2 aria-hidden size={15} /> Remove
             </Button>
           )}
         </div>
