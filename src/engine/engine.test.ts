@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { personalizationMethods } from '../personalization/methods';
+import { openBackend } from '../runtime/backend';
+import type { BackendName } from '../runtime/capabilities';
+import { loadOrtNode } from '../runtime/ort-node';
+import { memoryBlobs } from '../storage/blobs';
+import { createLocalEngine } from './engine';
+import { tinyHost, tinyPicture, tinyTree } from './tiny-tree';
+
+const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
+const host = tinyHost(backend, tinyTree(), memoryBlobs());
+
+test('the backend that is asked for is opened, once', async () => {
+  const asked: (BackendName | undefined)[] = [];
+  const engine = createLocalEngine({
+    ...host,
+    startBackend(force) {
+      asked.push(force);
+      return host.startBackend();
+    },
+  });
+  const { model } = await engine.info('tiny', 'wasm');
+  expect(model).toMatchObject({ id: 'tiny', label: 'Tiny', size: 16, family: null });
+  await engine.info('tiny');
+  expect(asked).toEqual(['wasm']);
+});
+
+test('freeing models spares the one that a paused run trains on', async () => {
+  const engine = createLocalEngine(host);
+  const { id } = await tinyPicture(host, 1);
+  const events = engine.learn(
+    {
+      model: 'tiny',
+      name: 'Miso',
+      token: '<miso>',
+      classWord: 'cat',
+      pictures: [{ id, square: { x: 0, y: 0, size: 20 } }],
+      method: 'textual-inversion',
+      options: { ...personalizationMethods['textual-inversion']!.defaults, steps: 2, batch: 1 },
+      seed: 1,
+      resume: null,
+    },
+    new AbortController().signal,
+  );
+  const until = async (kind: string): Promise<void> => {
+    for (;;) {
+      const { value, done } = await events.next();
+      if (done || value.kind === kind) return;
+    }
+  };
+  await until('step');
+  const during = backend.memory.use();
+  await engine.release('another');
+  expect(backend.memory.use()).toEqual(during);
+  await until('result');
+  await events.return();
+  await engine.release('another');
+  expect(backend.memory.use().sessions).toBe(0);
+  await engine.dispose();
+});
