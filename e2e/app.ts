@@ -40,6 +40,14 @@ export const killEngine = (page: Page): Promise<void> =>
     });
   });
 
+/** SHA-256 of the tensors of a concept's file alone: its header also says when it was learned. */
+export function learnedIn({ bytes }: NamedFile): string {
+  const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0))).toString()) as {
+    readonly __metadata__: { readonly sshs_model_hash: string };
+  };
+  return header.__metadata__.sshs_model_hash;
+}
+
 /** The studio as a person uses it: every locator is a role and a name, or a label. */
 export class Studio {
   readonly page: Page;
@@ -111,6 +119,21 @@ export class Studio {
     await this.page.getByRole('button', { name: 'How it learns' }).click();
   }
 
+  /** Save the concept whose card is open. */
+  async exportConcept(): Promise<NamedFile> {
+    const download = this.page.waitForEvent('download');
+    await this.page.getByRole('button', { name: 'Export concept' }).click();
+    const file = await download;
+    return { name: file.suggestedFilename(), type: '', bytes: await readFile(await file.path()) };
+  }
+
+  async importConcept({ name, bytes }: NamedFile): Promise<void> {
+    const chooser = this.page.waitForEvent('filechooser');
+    await this.page.getByRole('button', { name: 'Import concept' }).click();
+    await (await chooser).setFiles({ name, mimeType: '', buffer: bytes });
+    await expect(this.page.getByText(/: (\d+) of \1 keys matched\.$/).first()).toBeVisible();
+  }
+
   /** Drop the phone photo and wait until it is the photo. */
   async dropPhoto(): Promise<Awaited<ReturnType<typeof phoneJpeg>>> {
     const photo = await phoneJpeg();
@@ -137,12 +160,18 @@ export class Studio {
     await this.set('Outline samples', 1);
   }
 
-  /** Run an edit to its end. */
-  async edit(): Promise<void> {
+  /** Choose what the engine runs on; the advanced settings are open. */
+  async runsOn(choice: string): Promise<void> {
+    await this.page.getByRole('button', { name: 'Runs on' }).click();
+    await this.page.getByRole('option', { name: choice }).click();
+  }
+
+  /** Run an edit to its end. @param timeout  ms */
+  async edit(timeout = 150_000): Promise<void> {
     const before = await this.takes.count();
     await this.run.click();
     await expect(this.status).toHaveText('Editing started.');
-    await expect(this.takes).toHaveCount(before + 1, { timeout: 150_000 });
+    await expect(this.takes).toHaveCount(before + 1, { timeout });
     await expect(this.status).toHaveText(/^Done in /);
   }
 

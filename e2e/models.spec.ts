@@ -14,7 +14,7 @@ test('a model folder is opened, edited with, remembered over a reload, put aside
   await expect(studio.status).toHaveText(`${named} is open.`);
   const chosen = page.getByRole('button', { name: 'Model in use' });
   await expect(chosen).toContainText(named);
-  await expect(page.getByText('16 × 16 px · 1.2 MB')).toBeVisible();
+  await expect(page.getByText('16 × 16 px · 0.3 MB')).toBeVisible();
   await expectAccessible(page, 'a model of one’s own');
 
   await studio.describe('a photo of a cat on a wooden table', 'a photo of a dog on a wooden table');
@@ -32,11 +32,11 @@ test('a model folder is opened, edited with, remembered over a reload, put aside
   await page.getByRole('option', { name: 'Starter' }).click();
   await expect(page.getByText('128 × 128 px', { exact: true })).toBeVisible();
   await page.getByRole('button', { name: 'Undo' }).click();
-  await expect(page.getByText('16 × 16 px · 1.2 MB')).toBeVisible();
+  await expect(page.getByText('16 × 16 px · 0.3 MB')).toBeVisible();
 
   await page.getByRole('button', { name: 'Remove model' }).click();
   const dialog = page.getByRole('dialog', { name: `Remove ${named}?` });
-  await expect(dialog).toContainText('This frees 1.2 MB');
+  await expect(dialog).toContainText('This frees 0.3 MB');
   await expectAccessible(page, 'removing a model');
   await dialog.getByRole('button', { name: 'Remove it' }).click();
   await expect(studio.status).toHaveText(`${named} is removed.`);

@@ -1,25 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { expect, type Page, test } from '@playwright/test';
-import { killEngine, type NamedFile, Studio } from './app';
+import { expect, test } from '@playwright/test';
+import { killEngine, learnedIn, Studio } from './app';
 
 /** Few enough for a slow machine; what is shown here holds for any number. */
 const STEPS = 3;
-
-/** The header of a safetensors file. */
-const headerOf = ({
-  bytes,
-}: NamedFile): Record<string, { readonly shape: readonly number[] }> & {
-  readonly __metadata__: Readonly<Record<string, string>>;
-} => JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0))).toString());
-/** SHA-256 of the tensors alone: the header also says when it was learned. */
-const learnedIn = (file: NamedFile): string => headerOf(file).__metadata__.sshs_model_hash!;
-
-async function exportConcept(page: Page): Promise<NamedFile> {
-  const download = page.waitForEvent('download');
-  await page.getByRole('button', { name: 'Export concept' }).click();
-  const file = await download;
-  return { name: file.suggestedFilename(), type: '', bytes: await readFile(await file.path()) };
-}
 
 test('a concept is learned, tried while paused, resumed to the same bits after a kill and a reload, exported, imported and edited with', async ({
   page,
@@ -40,7 +23,7 @@ test('a concept is learned, tried while paused, resumed to the same bits after a
   await expect(learned).toBeVisible({ timeout: 150_000 });
   await expect(page.getByRole('img', { name: `Miso after ${STEPS} steps, same seed` })).toBeVisible();
   await expect(page.getByText(new RegExp(`^Loss at step ${STEPS}: `))).toBeVisible();
-  const whole = await exportConcept(page);
+  const whole = await studio.exportConcept();
   expect(whole.name).toBe('miso.safetensors');
 
   await page.getByRole('button', { name: 'Learn again' }).click();
@@ -58,15 +41,12 @@ test('a concept is learned, tried while paused, resumed to the same bits after a
   await expect(stopped).toBeVisible();
   await page.getByRole('button', { name: 'Resume' }).click();
   await expect(learned).toBeVisible({ timeout: 150_000 });
-  const resumed = await exportConcept(page);
+  const resumed = await studio.exportConcept();
   expect(learnedIn(resumed)).toMatch(/^[0-9a-f]{64}$/);
   expect(learnedIn(resumed)).toBe(learnedIn(whole));
 
   await page.getByRole('button', { name: 'Remove', exact: true }).click();
-  const chooser = page.waitForEvent('filechooser');
-  await page.getByRole('button', { name: 'Import concept' }).click();
-  await (await chooser).setFiles({ name: resumed.name, mimeType: '', buffer: resumed.bytes });
-  await expect(page.getByText(/^Miso: (\d+) of \1 keys matched\.$/).first()).toBeVisible();
+  await studio.importConcept(resumed);
   await page.getByRole('button', { name: 'Use in edits' }).click();
   await expect(page.getByText('Read as “a photo of a sks cat on a wooden table”.')).toBeVisible();
   // as it was learned: fitting it to the photo first is another test's

@@ -10,22 +10,28 @@ const read = async (path: string): Promise<Uint8Array<ArrayBuffer>> =>
 const json = async (path: string): Promise<Record<string, number>> =>
   JSON.parse(new TextDecoder().decode(await read(path)));
 
+/** One stage and one layer of each: what a graphics card played by the processor needs most time for is each new shape. */
+const configs = {
+  ...TINY_CONFIGS,
+  UNet2DConditionModel: {
+    ...TINY_CONFIGS.UNet2DConditionModel,
+    block_out_channels: [16],
+    down_block_types: ['CrossAttnDownBlock2D'],
+    up_block_types: ['CrossAttnUpBlock2D'],
+    mid_block_type: null,
+  },
+};
+
 /**
  * A checkpoint in the diffusers layout with random weights, 16 × 16 px, and the starter's tokenizer, so that prompts
  * are words to it.
  */
 export async function tinyModelFiles(): Promise<Files> {
-  const text = await json('text_encoder/config.json');
-  const { vocab_size, max_position_embeddings } = text as {
-    vocab_size: number;
-    max_position_embeddings: number;
-  };
+  const { vocab_size, max_position_embeddings } = await json('text_encoder/config.json');
+  const text = { ...TINY_CONFIGS.CLIPTextModel, num_hidden_layers: 1 };
   const files = tinyFiles(
     { name: 'Tiny test model' },
-    {
-      ...TINY_CONFIGS,
-      CLIPTextModel: { ...TINY_CONFIGS.CLIPTextModel, vocab_size, max_position_embeddings },
-    },
+    { ...configs, CLIPTextModel: { ...text, vocab_size, max_position_embeddings } },
   );
   const tokenizer = ['merges.txt', 'tokenizer_config.json', 'special_tokens_map.json'].map(
     async (name) => [`tokenizer/${name}`, await read(`tokenizer/${name}`)] as const,
