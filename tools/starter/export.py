@@ -18,6 +18,7 @@ from train_vae import build
 
 EDITING = Path(__file__).with_name("editing.json")
 STEERING = Path(__file__).with_name("steering.json")
+LEARNING = Path(__file__).with_name("learning.json")
 
 
 def write_json(path: Path, value) -> None:
@@ -93,7 +94,7 @@ def export(run: Path, out: Path, preset: str) -> None:
         "scheduler": ["diffusers", "PNDMScheduler"], "text_encoder": ["transformers", "CLIPTextModel"],
         "tokenizer": ["transformers", "CLIPTokenizer"], "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", type(vae).__name__], "editing": json.loads(EDITING.read_text()),
-        "steering": json.loads(STEERING.read_text())})
+        "steering": json.loads(STEERING.read_text()), "learning": json.loads(LEARNING.read_text())})
 
 
 def main() -> None:
