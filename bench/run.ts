@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { creation } from './creation';
-import { flatFits, flatMemory } from './flat-memory';
+import { flatFits, flatMemory, flatWebGpu } from './flat-memory';
 import { jaxJs } from './jax-js';
 import { concept, jobs } from './jobs';
 import type { Bench, Measurement } from './measure';
@@ -21,6 +21,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   creation,
   'flat-memory': flatMemory,
   'flat-fits': flatFits,
+  'flat-webgpu': flatWebGpu,
   training,
   'jax-js': jaxJs,
   jobs,
