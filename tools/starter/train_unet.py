@@ -110,7 +110,7 @@ def loss_of(unet, maps: list, batch: dict, table: torch.Tensor, noise: torch.Ten
 
 
 def main() -> None:
-    p = parser(__doc__, minutes=75, batch=16, lr=3e-3)
+    p = parser(__doc__, minutes=75, batch=16, lr=1e-3)
     args = p.parse_args()
     device = prepare(args)
     log, path = Log(args.run / "unet.log", args.rank), args.run / "unet.pt"
