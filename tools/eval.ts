@@ -29,7 +29,7 @@ async function main(argv: readonly string[]): Promise<void> {
     data,
     seeds: args.seeds,
     model: lab.hash,
-    machine: `${args.threads} threads of ${cpus()[0]?.model ?? 'an unknown CPU'}`,
+    machine: `${args.threads} ${args.threads === 1 ? 'thread' : 'threads'} of ${cpus()[0]?.model ?? 'an unknown CPU'}`,
     how: instruments.recogniser.how,
     absent: absentOf(args),
   };
