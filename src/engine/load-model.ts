@@ -13,7 +13,6 @@ import { type WeightSource, WeightStore } from '../runtime/weights';
 import type { SteerOverrides } from '../steering/options';
 import type { FileTree } from '../util/byte-source';
 import { AppError } from '../util/errors';
-import type { NdArray } from '../util/nd-array';
 import { checkParts, checkResident } from './check-parts';
 import type { ModelInfo } from './events';
 
@@ -80,13 +79,11 @@ async function openComponent<Name extends ComponentName>(
   return {
     config,
     weights: new WeightStore(backend, source, { label: folder || tree.name, dtype: store }),
-    file,
   };
 }
 
 /**
- * A CLIP vision tower in a folder of the tree, alone or in a whole CLIPModel (as ViT-B/32 and L/14 are published), with
- * the text projection where the file has one.
+ * A CLIP vision tower in a folder of the tree, alone or in a whole CLIPModel (as ViT-B/32 and L/14 are published).
  *
  * @throws AppError as `loadParts`
  */
@@ -94,8 +91,8 @@ export async function loadImageEncoder(
   tree: FileTree,
   backend: Backend,
   folder = 'image_encoder',
-): Promise<{ readonly encoder: ImageEncoder; readonly textProjection: NdArray | null }> {
-  const { config, weights, file } = await openComponent(
+): Promise<ImageEncoder> {
+  const { config, weights } = await openComponent(
     tree,
     backend,
     'float32',
@@ -114,11 +111,7 @@ export async function loadImageEncoder(
   const numbers = (value: unknown): value is number[] =>
     Array.isArray(value) && value.length === config.channels && value.every(Number.isFinite);
   const normalisation = numbers(mean) && numbers(std) ? { mean, std } : CLIP_NORMALISATION;
-  const name = 'text_projection.weight';
-  return {
-    encoder: createImageEncoder(config, weights, normalisation),
-    textProjection: file.tensors.has(name) ? await file.readFloat32(name) : null,
-  };
+  return createImageEncoder(config, weights, normalisation);
 }
 
 const path = (folder: string, name: string): string => (folder ? `${folder}/${name}` : name);

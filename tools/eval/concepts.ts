@@ -108,10 +108,9 @@ async function judged(
     const heldOut = await space.vectors(concept.heldOut);
     const likeness = mean(await inOrder(pictures, async (p) => clipI(await space.vector(p), heldOut)));
     const between = mean((await space.vectors(concept.references)).map((v) => clipI(v, heldOut)));
-    const isClass = async (p: Pixels, i: number) =>
-      (await recogniser.classOf(p, { template: TEMPLATES[i]! })) === concept.class;
+    const isClass = async (p: Pixels) => (await recogniser.classOf(p)) === concept.class;
     const isConcept = async (p: Pixels) => (await nearestFigure(data, space, p)) === concept.id;
-    const shares = async (test: (p: Pixels, i: number) => Promise<boolean>, of: readonly Pixels[]) =>
+    const shares = async (test: (p: Pixels) => Promise<boolean>, of: readonly Pixels[]) =>
       mean((await inOrder(of, test)).map(Number));
     return {
       method,
@@ -119,7 +118,7 @@ async function judged(
       relative: likeness / between,
       identity: await shares(isConcept, pictures),
       classShown: await shares(isClass, pictures),
-      classKept: await shares(async (p, i) => (await isClass(p, i)) && !(await isConcept(p)), plain),
+      classKept: await shares(async (p) => (await isClass(p)) && !(await isConcept(p)), plain),
       seconds,
       memory,
       file: 2 * numbersOf(learnt),

@@ -8,9 +8,10 @@ import type { WeightSource } from '../../src/runtime/weights';
 import { AppError } from '../../src/util/errors';
 import { diskTree } from '../disk-tree';
 import type { EvalData } from './data';
+import { openJudge } from './judge';
 import type { Lab } from './lab';
 import type { Instruments } from './measure';
-import { clipRecogniser, clipSpace, openTower } from './recognise';
+import { classRecogniser, clipSpace, openTower } from './recognise';
 
 /** Everything that measures, from what the user supplied. @throws AppError BAD_REQUEST, MISSING_WEIGHT, BAD_FILE */
 export async function openInstruments(
@@ -30,7 +31,7 @@ export async function openInstruments(
   for (const [net, folder] of supplied.lpips) {
     lpips.set(`LPIPS ${net}`, createLpips(net, lab.backend, await weightFiles(folder)));
   }
-  return { space, towers, lpips, recogniser: clipRecogniser(lab, data, space) };
+  return { space, towers, lpips, recogniser: classRecogniser(await openJudge(lab.backend)) };
 }
 
 /** Every weights file of a folder: backbone and heads may come in one or two. */

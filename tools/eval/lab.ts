@@ -8,7 +8,6 @@ import { loadImageEncoder, loadParts, memoryLimits, readModelInfo } from '../../
 import type { ImageEncoder } from '../../src/metrics/clip-image';
 import { type Backend, openBackend } from '../../src/runtime/backend';
 import { loadOrtNode } from '../../src/runtime/ort-node';
-import type { NdArray } from '../../src/util/nd-array';
 import { diskTree } from '../disk-tree';
 import type { Recommended } from './settings';
 
@@ -19,8 +18,6 @@ export interface Lab {
   /** the frozen model, of `base` */
   readonly model: DiffusionModel;
   readonly encoder: ImageEncoder;
-  /** of the text tower beside the image encoder; null: pictures and texts cannot be compared */
-  readonly textProjection: NdArray | null;
   readonly recommended: Recommended;
   readonly limits: { readonly total?: number; readonly tensor?: number };
   /** SHA-256 of its weights, so that results of two trainings never mix */
@@ -32,13 +29,12 @@ export async function openLab(folder: string, threads: number): Promise<Lab> {
   const backend = await openBackend('node', { load: loadOrtNode, threads });
   const base = await loadParts(tree, backend, 'float32');
   const limits = memoryLimits(backend);
-  const { encoder, textProjection } = await loadImageEncoder(tree, backend);
+  const encoder = await loadImageEncoder(tree, backend);
   return {
     backend,
     base,
     model: createModel(base, limits),
     encoder,
-    textProjection,
     recommended: await readModelInfo(tree),
     limits,
     hash: await hashOf(folder),

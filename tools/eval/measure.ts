@@ -35,7 +35,7 @@ export async function measureEdit(
   const { references, class: wanted, id } = conceptOf(data, pair.concept);
   const surroundings = outside(await mask(data, pair, side));
   const large = (pixels: Pixels) => (side < 161 ? resize(pixels, MS_SSIM_SIDE, MS_SSIM_SIDE) : pixels);
-  const seen = await recogniser.classOf(edited, pair);
+  const seen = await recogniser.classOf(edited);
   const numbers: Record<string, number | null> = {
     'CLIP-I': clipI(await space.vector(edited), await space.vectors(references)),
   };
@@ -52,7 +52,7 @@ export async function measureEdit(
     'PSNR outside': psnr(source!, edited, surroundings),
     'PSNR to truth': psnr(truth!, edited),
     'SSIM to truth': ssim(truth!, edited),
-    class: seen === null ? null : Number(seen === wanted),
+    class: Number(seen === wanted),
     identity: Number((await nearestFigure(data, space, edited)) === id),
   };
 }

@@ -1,20 +1,20 @@
 import { loadImageEncoder } from '../../src/engine/load-model';
 import { resize } from '../../src/formats/resize';
 import { toTensor } from '../../src/formats/tensor';
-import { clipI, cosine, type ImageEncoder, unit } from '../../src/metrics/clip-image';
+import { clipI, type ImageEncoder } from '../../src/metrics/clip-image';
 import type { Backend } from '../../src/runtime/backend';
 import { memoizePromise } from '../../src/util/async';
 import type { Pixels } from '../../src/util/pixels';
 import { diskTree } from '../disk-tree';
-import { type EvalData, type EvalPair, picture, promptOf } from './data';
-import type { Lab } from './lab';
+import { type EvalData, picture } from './data';
+import type { Judge } from './judge';
 
 /** Names what a picture shows. */
 export interface Recogniser {
   /** how, for the report */
   readonly how: string;
-  /** the most likely of the set's classes; null: it cannot tell */
-  classOf(picture: Pixels, pair: Pick<EvalPair, 'template'>): Promise<string | null>;
+  /** the most likely of the set's classes */
+  classOf(picture: Pixels): Promise<string>;
 }
 
 /** Pictures as unit vectors of one CLIP tower, those of the set remembered. */
@@ -32,8 +32,8 @@ export function clipSpace(data: EvalData, encoder: ImageEncoder): ClipSpace {
 }
 
 /** A tower that a user supplies, e.g. ViT-B/32. */
-export const openTower = async (folder: string, backend: Backend): Promise<ImageEncoder> =>
-  (await loadImageEncoder(diskTree(folder), backend, '')).encoder;
+export const openTower = (folder: string, backend: Backend): Promise<ImageEncoder> =>
+  loadImageEncoder(diskTree(folder), backend, '');
 
 /** The figure of the set, concept or distractor, whose reference pictures are nearest by CLIP-I. */
 export async function nearestFigure(data: EvalData, space: ClipSpace, pixels: Pixels): Promise<string> {
@@ -46,34 +46,11 @@ export async function nearestFigure(data: EvalData, space: ClipSpace, pixels: Pi
   return best.id;
 }
 
-/** Zero-shot by the checkpoint's own pair of towers: the class whose prompt is nearest, in the scene's own words. */
-export function clipRecogniser(lab: Lab, data: EvalData, space: ClipSpace): Recogniser {
-  const text = memoizePromise(async (prompt: string) => textVector(lab, prompt));
-  return {
-    how: lab.textProjection
-      ? 'class: zero-shot by the CLIP pair of the checkpoint, the scene’s caption with each class word'
-      : 'class: not run, the checkpoint has no text projection',
-    async classOf(pixels, { template }) {
-      if (!lab.textProjection) return null;
-      const vector = await space.vector(pixels);
-      const scores = await Promise.all(
-        data.classes.map(async (name) => cosine(vector, await text(promptOf(template, name)))),
-      );
-      return data.classes[scores.indexOf(Math.max(...scores))]!;
-    },
-  };
-}
-
-/** CLIP's embedding of a prompt: projected state of the end-of-text token, at length 1. */
-async function textVector({ model, textProjection }: Lab, prompt: string): Promise<Float32Array> {
-  const { data, shape } = await model.embed(prompt);
-  const width = shape[2]!;
-  const end = model.tokenizer.encode(prompt).length - 1;
-  const state = data.subarray(end * width, (end + 1) * width);
-  const { data: weights, shape: sizes } = textProjection!;
-  const out = new Float32Array(sizes[0]!);
-  for (let row = 0; row < out.length; row++) {
-    for (let k = 0; k < width; k++) out[row]! += weights[row * width + k]! * state[k]!;
-  }
-  return unit(out);
-}
+/** The class that the judge finds most likely. */
+export const classRecogniser = ({ classes, size, logits }: Judge): Recogniser => ({
+  how: 'class: by the classifier of tools/starter/classifier.py, which never saw these figures',
+  async classOf(pixels) {
+    const scores = await logits(toTensor(await resize(pixels, size, size)));
+    return classes[scores.indexOf(Math.max(...scores))]!;
+  },
+});

@@ -2,14 +2,19 @@
 
 Example: python classifier.py --run RUN --minutes 8
 Resumes from RUN/judge.pt. It learns from every render but those of held-out figures, which it is tested on.
+`python classifier.py --run RUN --export ../eval` writes what the evaluation in TypeScript reads of it.
 """
 
+import json
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from make_data import load
+from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
 from train_common import Clock, Log, half, parser, prepare, restore, save
 from world.figures import CLASSES
@@ -72,9 +77,37 @@ def load_judge(run) -> Judge:
     return model.eval()
 
 
+@torch.no_grad()
+def export(model: Judge, folder: Path) -> None:
+    """FOLDER/judge.safetensors: convolutions in order with their normalisation folded in, and the head of classes, fp16.
+
+    FOLDER/golden/judge.json: logits of two pictures of FOLDER/quick, by the network as it was trained.
+    """
+    state, i = {}, 0
+    for layer, after in zip(model.body, [*model.body[1:], None], strict=True):
+        if not isinstance(layer, nn.Conv2d):
+            continue
+        conv = torch.nn.utils.fuse_conv_bn_eval(layer, after) if isinstance(after, nn.BatchNorm2d) else layer
+        state |= {f"body.{i}.weight": conv.weight.half(), f"body.{i}.bias": conv.bias.half()}
+        i += 1
+    head = model.heads["class"]
+    state |= {"class.weight": head.weight.half(), "class.bias": head.bias.half()}
+    state = {k: v.contiguous() for k, v in state.items()}
+    save_file(state, folder / "judge.safetensors", {"classes": json.dumps(HEADS["class"])})
+    golden = {}
+    for name in ("p00-0-truth.png", "p03-2-source.png"):
+        x = torch.from_numpy(np.array(Image.open(folder / "quick" / name).convert("RGB"))).permute(2, 0, 1)[None]
+        golden[name] = [round(v, 4) for v in model(x.float() / 127.5 - 1)["class"][0].tolist()]
+    (folder / "golden/judge.json").write_text(json.dumps(golden) + "\n")
+
+
 def main() -> None:
     p = parser(__doc__, minutes=8, batch=32, lr=2e-3)
+    p.add_argument("--export", type=Path, help="write the trained judge to this folder instead of training")
     args = p.parse_args()
+    if args.export:
+        export(load_judge(args.run), args.export)
+        return
     device = prepare(args)
     log, path = Log(args.run / "judge.log"), args.run / "judge.pt"
     model = Judge().to(device, memory_format=torch.channels_last)
