@@ -54,16 +54,6 @@ test('an overlay of other names or shapes is refused', () => {
   expect(of('elsewhere', [3])).toThrow(expect.objectContaining({ code: 'MISSING_WEIGHT' }));
 });
 
-test('a weight and its spare change places', async () => {
-  const weights = new WeightStore(backend, tinySource());
-  const spare = await weights.spare('conv.bias');
-  await spare.write(wave([3], 2));
-  weights.swap('conv.bias');
-  expect(await weights.tensor('conv.bias')).toBe(spare);
-  expect((await weights.read('conv.bias')).data).toEqual(wave([3], 2).data);
-  expect(() => weights.swap('conv.weight')).toThrow(expect.objectContaining({ code: 'GRAPH' }));
-});
-
 test('float16 storage rounds as IEEE binary16 and halves memory', async () => {
   const weights = new WeightStore(backend, tinySource(), { dtype: 'float16' });
   const tensor = await weights.tensor('conv.weight');

@@ -30,7 +30,6 @@ export class WeightStore {
   readonly #bases: readonly WeightStore[];
   readonly #load: (name: string) => Promise<DeviceTensor>;
   readonly #resident = new Map<string, DeviceTensor>();
-  readonly #spares = new Map<string, DeviceTensor>();
   /** name → programs that hold a copy as a constant */
   readonly #baked = new Map<string, number>();
 
@@ -109,34 +108,30 @@ export class WeightStore {
     return store.#resident.get(name)?.read() ?? store.#source.load(name);
   }
 
-  /** Change a weight of this store; every program that is fed it sees the new values. @throws AppError as `#changeable` */
+  /** Change a weight of this store; every program that is fed it sees the new values. @throws AppError as `changeable` */
   async update(name: string, value: NdArray): Promise<void> {
-    this.#changeable(name);
-    await (await this.tensor(name)).write(value);
+    await (await this.changeable(name)).write(value);
   }
 
   /**
-   * A second tensor beside the weight, for an optimiser graph to write the next values into (one buffer cannot be read
-   * and written in one run). `swap` makes it the weight.
+   * The tensor of a weight that an optimiser changes in place.
+   *
+   * @throws AppError GRAPH when it belongs to a store beneath, or programs hold it as a constant; as `tensor`
    */
-  async spare(name: string): Promise<DeviceTensor> {
-    this.#changeable(name);
-    const known = this.#spares.get(name);
-    if (known) return known;
-    const { shape, dtype } = await this.tensor(name);
-    const tensor = await DeviceTensor.create(this.backend, { shape, dtype }, `${name} spare`, 'weights');
-    this.#spares.set(name, tensor);
-    return tensor;
-  }
-
-  /** Exchange a weight and its spare. @throws AppError GRAPH when it has none */
-  swap(name: string): void {
-    this.#changeable(name);
-    const next = this.#spares.get(name);
-    const now = this.#resident.get(name);
-    if (!next || !now) throw new AppError('GRAPH', `${this.label} has no spare for ${name}`, { name });
-    this.#resident.set(name, next);
-    this.#spares.set(name, now);
+  async changeable(name: string): Promise<DeviceTensor> {
+    if (!this.owns(name)) {
+      throw new AppError(
+        'GRAPH',
+        `${name} belongs to the store beneath ${this.label}; fork it to change it`,
+        { name },
+      );
+    }
+    if (this.#baked.get(name)) {
+      throw new AppError('GRAPH', `${name} is a constant of a compiled program; compile it as not frozen`, {
+        name,
+      });
+    }
+    return this.tensor(name);
   }
 
   /** The weight's bytes for a program to keep as constants; those weights can no longer change until `unbake`. */
@@ -154,13 +149,12 @@ export class WeightStore {
 
   /** Bytes resident for this store alone. */
   get bytes(): number {
-    return [...this.#resident.values(), ...this.#spares.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    return [...this.#resident.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   dispose(): void {
-    for (const tensor of [...this.#resident.values(), ...this.#spares.values()]) tensor.dispose();
+    for (const tensor of this.#resident.values()) tensor.dispose();
     this.#resident.clear();
-    this.#spares.clear();
   }
 
   /** The store that holds the weight: this one or one beneath it. @throws AppError MISSING_WEIGHT */
@@ -169,21 +163,6 @@ export class WeightStore {
     const base = this.#bases.find((store) => store.has(name));
     if (base) return base.owner(name);
     throw new AppError('MISSING_WEIGHT', `${this.label} has no weight called ${name}`, { name });
-  }
-
-  #changeable(name: string): void {
-    if (!this.owns(name)) {
-      throw new AppError(
-        'GRAPH',
-        `${name} belongs to the store beneath ${this.label}; fork it to change it`,
-        { name },
-      );
-    }
-    if (this.#baked.get(name)) {
-      throw new AppError('GRAPH', `${name} is a constant of a compiled program; compile it as not frozen`, {
-        name,
-      });
-    }
   }
 
   async #upload(name: string): Promise<DeviceTensor> {

@@ -1,4 +1,3 @@
-import * as op from '../onnx/ops';
 import { adamwKernel } from './adamw-kernel';
 import type { Optimiser } from './optimiser';
 
@@ -27,15 +26,10 @@ export function adamw(options: AdamWOptions = {}): Optimiser {
       rate: lr / (1 - beta1 ** count),
       correction: 1 / Math.sqrt(1 - beta2 ** count),
     }),
-    append(g, weight, gradient, slots, { decay, rate, correction }) {
-      const c = (value: number) => op.scalar(g, value);
-      const m = op.add(g, op.mul(g, slots.m!, c(beta1)), op.mul(g, gradient, c(1 - beta1)));
-      const square = op.mul(g, gradient, gradient);
-      const v = op.add(g, op.mul(g, slots.v!, c(beta2)), op.mul(g, square, c(1 - beta2)));
-      const size = op.add(g, op.mul(g, op.sqrt(g, v), correction!), c(eps));
-      const step = op.mul(g, op.div(g, m, size), rate!);
-      return { weight: op.sub(g, op.mul(g, weight, decay!), step), slots: { m, v } };
-    },
+    wgsl: `
+      m = ${beta1} * m + ${1 - beta1} * gradient;
+      v = ${beta2} * v + ${1 - beta2} * gradient * gradient;
+      weight = decay * weight - rate * m / (sqrt(v) * correction + ${eps});`,
     apply: adamwKernel({ beta1, beta2, eps }),
   };
 }

@@ -27,7 +27,7 @@ export async function hostStep(
   checkFits(memory, limits);
   const program = await compile(g, outputs, weights, { frozen, label });
   const resident = await Promise.all(
-    names.map(async (name) => (await weights.tensor(name)).ort.data as Float32Array),
+    names.map(async (name) => (await weights.changeable(name)).ort.data as Float32Array),
   );
   const slots = Object.fromEntries(
     optimiser.slots.map((slot) => [slot, trainable.map(({ shape }) => zeros(shape).data)]),

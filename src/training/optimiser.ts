@@ -1,12 +1,9 @@
-import type { Graph, Value } from '../onnx/graph';
-
 /** Arrays of equal length: a weight's tensors on the host. */
 export type Slots<T> = Readonly<Record<string, T>>;
 
 /**
- * An update rule, for where the weights are: as nodes of the step's graph (WebGPU), or in place over host memory in one
- * pass (CPU backends; several times faster there than a pass per operation, and nothing is copied). The same tests hold
- * both to PyTorch's numbers.
+ * An update rule, for where the weights are: as the middle of a compute shader (WebGPU), or as a loop over host memory
+ * (CPU backends). Both go over all values once and change them in place. The same tests hold both to PyTorch's numbers.
  */
 export interface Optimiser {
   /** names of the tensors kept beside each weight (moments), zero at first */
@@ -20,14 +17,11 @@ export interface Optimiser {
    * @param lr     learning rate of this step
    */
   schedule(count: number, lr: number): Slots<number>;
-  /** Append the next weight and slots. Scalars are [1]. */
-  append(
-    g: Graph,
-    weight: Value,
-    gradient: Value,
-    slots: Slots<Value>,
-    scalars: Slots<Value>,
-  ): { readonly weight: Value; readonly slots: Slots<Value> };
+  /**
+   * Statements in WGSL on one value of everything, in float32: they assign to `weight` and to the slots by their names,
+   * and may read `gradient` and the scalars by theirs.
+   */
+  readonly wgsl: string;
   /** Change weight and slots in place; the gradient counts `factor` times. */
   apply(
     weight: Float32Array,

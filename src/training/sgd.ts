@@ -1,4 +1,3 @@
-import * as op from '../onnx/ops';
 import type { Optimiser } from './optimiser';
 
 export interface SgdOptions {
@@ -14,15 +13,10 @@ export function sgd({ momentum = 0, weightDecay = 0 }: SgdOptions = {}): Optimis
     slots: momentum === 0 ? [] : ['velocity'],
     scalars: ['rate'],
     schedule: (_, lr) => ({ rate: lr }),
-    append(g, weight, gradient, { velocity }, { rate }) {
-      const times = (factor: number, v: typeof weight) => op.mul(g, v, op.scalar(g, factor));
-      const slope = weightDecay === 0 ? gradient : op.add(g, gradient, times(weightDecay, weight));
-      const next = velocity ? op.add(g, times(momentum, velocity), slope) : slope;
-      return {
-        weight: op.sub(g, weight, op.mul(g, next, rate!)),
-        slots: velocity ? { velocity: next } : {},
-      };
-    },
+    wgsl: `
+      let slope = gradient + ${weightDecay} * weight;
+      ${momentum === 0 ? 'let next = slope;' : `velocity = ${momentum} * velocity + slope; let next = velocity;`}
+      weight -= rate * next;`,
     apply(weight, gradient, factor, { velocity }, { rate }) {
       for (let i = 0; i < weight.length; i++) {
         const slope = gradient[i]! * factor + weightDecay * weight[i]!;

@@ -15,9 +15,8 @@ import type { StepOptions, Trainer } from './trainer';
 /**
  * Compile a step that lowers `loss` by changing the weights called `names`.
  *
- * On WebGPU gradients, clipping and the optimiser are one graph, and weights and moments stay on the device (each has a
- * second buffer to be written to). On CPU backends the optimiser runs over host memory in place, which saves copying
- * every weight and moment in and out of the runtime.
+ * The optimiser changes weights in place, as shaders on WebGPU and over host memory on CPU backends: nothing is copied
+ * in and out of the runtime for it.
  *
  * @param loss     a scalar of g; the other weights of g are frozen
  * @param weights  owns the weights called `names`, in float32
