@@ -80,6 +80,19 @@ export class DeviceTensor {
     return new DeviceTensor(backend, kind, spec, tensor);
   }
 
+  /** Over memory of the caller's, float32, on CPU backends. @throws AppError SHAPE when it is of another size */
+  static over(
+    backend: Backend,
+    shape: Shape,
+    data: Float32Array<ArrayBuffer>,
+    kind: 'weights' | 'tensors',
+  ): DeviceTensor {
+    if (data.length !== sizeOf(shape))
+      throw new AppError('SHAPE', `${data.length} values of memory cannot hold a tensor [${shape}]`);
+    const spec: TensorSpec = { shape, dtype: 'float32' };
+    return new DeviceTensor(backend, kind, spec, hostTensor(backend, spec, { data, shape }));
+  }
+
   /** @throws AppError SHAPE when the shapes differ */
   async write(array: NdArray): Promise<void> {
     if (array.shape.join() !== this.shape.join()) {

@@ -64,3 +64,17 @@ test('float16 storage rounds as IEEE binary16 and halves memory', async () => {
   });
   expect(TINY_SHAPES.get('conv.weight')).toEqual(stored.shape);
 });
+
+test('a weight moved to memory of the caller keeps its values, and follows what is written there', async () => {
+  const weights = new WeightStore(backend, tinySource());
+  const values = (await weights.read('conv.bias')).data;
+  const memory = new Float32Array(5).subarray(1, 4);
+  await weights.moveTo('conv.bias', memory);
+  expect(memory).toEqual(values);
+  expect(weights.bytes).toBe(12);
+  memory[1] = 7;
+  expect((await weights.read('conv.bias')).data[1]).toBe(7);
+  await expect(weights.moveTo('conv.bias', new Float32Array(2))).rejects.toMatchObject({ code: 'SHAPE' });
+  const beside = weights.fork(['conv.bias']);
+  await expect(beside.moveTo('conv.weight', new Float32Array(54))).rejects.toMatchObject({ code: 'GRAPH' });
+});

@@ -114,6 +114,20 @@ export class WeightStore {
   }
 
   /**
+   * Keep a weight of this store, values and all, in the given memory from now on: an optimiser's, which changes it there.
+   * For float32 on CPU backends.
+   *
+   * @throws AppError SHAPE when the memory is of another size; as `changeable`
+   */
+  async moveTo(name: string, memory: Float32Array<ArrayBuffer>): Promise<void> {
+    const before = await this.changeable(name);
+    const after = DeviceTensor.over(this.backend, before.shape, memory, 'weights');
+    await after.write(await before.read());
+    before.dispose();
+    this.#resident.set(name, after);
+  }
+
+  /**
    * The tensor of a weight that an optimiser changes in place.
    *
    * @throws AppError GRAPH when it belongs to a store beneath, or programs hold it as a constant; as `tensor`

@@ -1,5 +1,6 @@
-/** AdamW's update over host memory as a WebAssembly loop, four values at a time: several times JavaScript's speed. */
-import type { Slots } from './optimiser';
+/** AdamW over host memory as WebAssembly loops, four values at a time: several times JavaScript's speed. */
+import { AppError } from '../util/errors';
+import type { HostMemory } from './optimiser';
 
 export interface AdamWConstants {
   readonly beta1: number;
@@ -7,36 +8,60 @@ export interface AdamWConstants {
   readonly eps: number;
 }
 
-/** Values per call: what four arrays of it take stays in a core's cache, so that copying in and out is cheap. */
-const BLOCK = 8192;
-/** bytes of one array; where each lies in the module's memory is a multiple of it */
-const STRIDE = 4 * BLOCK;
+/** Bytes of each array per call: the runtime exchanges a loop for its optimised form between calls only. */
+const CALL = 2 ** 18;
 const PAGE = 65_536;
+const MAX_PAGES = 65_536;
 
-type Update = (
-  weight: Float32Array,
-  gradient: Float32Array,
-  factor: number,
-  slots: Slots<Float32Array>,
-  scalars: Slots<number>,
-) => void;
-
-/** `Optimiser.apply` of AdamW with slots m, v and scalars decay, rate, correction (see adamw.ts for the formula). */
-export function adamwKernel(constants: AdamWConstants): Update {
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(assemble(constants)));
-  // both are what `assemble` exports
-  const memory = exports.memory as WebAssembly.Memory;
-  const step = exports.step as (bytes: number, ...scalars: readonly number[]) => void;
-  const own = [0, 1, 2, 3].map((i) => new Float32Array(memory.buffer, i * STRIDE, BLOCK));
-  return (weight, gradient, factor, { m, v }, { decay, rate, correction }) => {
-    const arrays = [weight, gradient, m!, v!];
-    for (let at = 0; at < weight.length; at += BLOCK) {
-      const size = Math.min(BLOCK, weight.length - at);
-      for (const [i, array] of arrays.entries()) own[i]!.set(array.subarray(at, at + size));
-      step(4 * size, factor, decay!, rate!, correction!);
-      for (const i of [0, 2, 3]) arrays[i]!.set(own[i]!.subarray(0, size), at);
-    }
+/**
+ * Memory for `size` values with slots m, v and scalars decay, rate, correction (see adamw.ts for the formula).
+ *
+ * All of it lies in the module's own memory, so that nothing is copied in and out.
+ *
+ * @throws AppError OUT_OF_MEMORY when there is no room; it takes 16 bytes a value, 4 GB at most
+ */
+export function adamwMemory(constants: AdamWConstants, size: number): HostMemory {
+  const stride = 16 * Math.ceil(size / 4);
+  const pages = Math.ceil((4 * stride) / PAGE);
+  const { memory, step, squares } = instantiate(constants, stride, pages);
+  const at = (i: number): Float32Array => new Float32Array(memory.buffer, i * stride, size);
+  const calls = Array.from({ length: Math.ceil(stride / CALL) }, (_, i) => i * CALL);
+  const end = (from: number): number => Math.min(from + CALL, stride);
+  return {
+    weights: at(0),
+    gradients: at(1),
+    slots: { m: at(2), v: at(3) },
+    squares: () => calls.reduce((sum, from) => sum + squares(from, end(from)), 0),
+    apply(factor, { decay, rate, correction }) {
+      for (const from of calls) step(from, end(from), factor, decay!, rate!, correction!);
+    },
   };
+}
+
+/** What `assemble` exports. */
+interface Kernels {
+  readonly memory: WebAssembly.Memory;
+  readonly step: (
+    from: number,
+    end: number,
+    factor: number,
+    decay: number,
+    rate: number,
+    correction: number,
+  ) => void;
+  readonly squares: (from: number, end: number) => number;
+}
+
+function instantiate(constants: AdamWConstants, stride: number, pages: number): Kernels {
+  const refused = (cause: string): AppError =>
+    new AppError('OUT_OF_MEMORY', `no room for ${pages * PAGE} bytes of weights and moments`, { cause });
+  if (pages > MAX_PAGES) throw refused('WebAssembly addresses 4 GB');
+  const module = new WebAssembly.Module(assemble(constants, stride, pages));
+  try {
+    return new WebAssembly.Instance(module).exports as unknown as Kernels;
+  } catch (error) {
+    throw refused(String(error)); // the module takes no imports: only its memory can fail
+  }
 }
 
 type Code = readonly number[];
@@ -53,55 +78,91 @@ const store = (address: Code, offset: number, value: Code): Code => [
   ...value,
   ...[0xfd, 0x0b, 4, ...leb(offset)],
 ];
+/** Two float32 as two float64. */
+const loadDoubles = (address: Code, offset: number): Code => [
+  ...address,
+  ...[0xfd, 0x5d, 3, ...leb(offset)],
+  ...[0xfd, 0x5f],
+];
+const addDoubles = (a: Code, b: Code): Code => [...a, ...b, 0xfd, 0xf0, 1];
+const mulDoubles = (a: Code, b: Code): Code => [...a, ...b, 0xfd, 0xf2, 1];
+const lane = (a: Code, index: number): Code => [...a, 0xfd, 0x21, index];
 const sqrt = (a: Code): Code => [...a, 0xfd, 0xe3, 1];
 const add = (a: Code, b: Code): Code => [...a, ...b, 0xfd, 0xe4, 1];
 const sub = (a: Code, b: Code): Code => [...a, ...b, 0xfd, 0xe5, 1];
 const mul = (a: Code, b: Code): Code => [...a, ...b, 0xfd, 0xe6, 1];
 const div = (a: Code, b: Code): Code => [...a, ...b, 0xfd, 0xe7, 1];
+/** Do `body` for 16 bytes at a time, once at least. */
+const loop = (at: number, end: number, body: Code): Code => [
+  ...[0x03, 0x40, ...body],
+  ...set(at, [...get(at), ...i32(16), 0x6a]), // at + 16
+  ...[...get(at), ...get(end), 0x49, 0x0d, 0, 0x0b], // while at < end
+];
 const VECTOR = 0x7b;
+const DOUBLE = 0x7c;
 const FLOAT = 0x7d;
 const INTEGER = 0x7f;
 
-/** A module with `memory` (weight, gradient, m, v, a STRIDE apart) and `step(bytes, factor, decay, rate, correction)`. */
-function assemble({ beta1, beta2, eps }: AdamWConstants): Uint8Array<ArrayBuffer> {
-  const [bytes, factor, decay, rate, correction] = [0, 1, 2, 3, 4].map(get);
-  const [at, g, m, v] = [5, 6, 7, 8];
-  const here = get(at!);
-  const [weightAt, gradientAt, mAt, vAt] = [0, STRIDE, 2 * STRIDE, 3 * STRIDE];
-  const body = [
-    ...set(g!, mul(load(here, gradientAt!), splat(factor!))),
-    ...set(m!, add(mul(load(here, mAt!), constant(beta1)), mul(get(g!), constant(1 - beta1)))),
-    ...set(v!, add(mul(load(here, vAt!), constant(beta2)), mul(mul(get(g!), get(g!)), constant(1 - beta2)))),
-    ...store(here, mAt!, get(m!)),
-    ...store(here, vAt!, get(v!)),
-    ...store(
-      here,
-      weightAt!,
-      sub(
-        mul(load(here, weightAt!), splat(decay!)),
-        div(mul(get(m!), splat(rate!)), add(mul(sqrt(get(v!)), splat(correction!)), constant(eps))),
-      ),
-    ),
-    ...set(at!, [...here, ...i32(16), 0x6a]), // at + 16
+/** A module as `Kernels`; its memory holds weights, gradients, m and v, `stride` bytes each. */
+function assemble(constants: AdamWConstants, stride: number, pages: number): Uint8Array<ArrayBuffer> {
+  const bodies = [
+    [...[1, 3, VECTOR], ...updateLoop(constants, stride), 0x0b],
+    [...[1, 3, VECTOR], ...squaresLoop(stride), 0x0b],
   ];
-  const loop = [0x03, 0x40, ...body, ...here, ...bytes!, 0x48, 0x0d, 0, 0x0b]; // loop … while at < bytes
-  const locals = [2, 1, INTEGER, 3, VECTOR];
-  const code = [...locals, ...loop, 0x0b];
   const name = (text: string): Code => [text.length, ...new TextEncoder().encode(text)];
   const section = (id: number, content: Code): Code => [id, ...leb(content.length), ...content];
+  const update = [0x60, 6, INTEGER, INTEGER, FLOAT, FLOAT, FLOAT, FLOAT, 0];
+  const sum = [0x60, 2, INTEGER, INTEGER, 1, DOUBLE];
   return Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [1, 0x60, 5, INTEGER, FLOAT, FLOAT, FLOAT, FLOAT, 0]),
-    ...section(3, [1, 0]),
-    ...section(5, [1, 0, ...leb((4 * STRIDE) / PAGE)]),
-    ...section(7, [2, ...name('memory'), 2, 0, ...name('step'), 0, 0]),
-    ...section(10, [1, ...leb(code.length), ...code]),
+    ...section(1, [2, ...update, ...sum]),
+    ...section(3, [2, 0, 1]),
+    ...section(5, [1, 1, ...leb(pages), ...leb(pages)]),
+    ...section(7, [3, ...name('memory'), 2, 0, ...name('step'), 0, 0, ...name('squares'), 0, 1]),
+    ...section(10, [2, ...bodies.flatMap((body) => [...leb(body.length), ...body])]),
   ]);
+}
+
+/** Parameters from, end, factor, decay, rate, correction. */
+function updateLoop({ beta1, beta2, eps }: AdamWConstants, stride: number): Code {
+  const [at, end, factor, decay, rate, correction, g, m, v] = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
+  const here = get(at);
+  const [weightAt, gradientAt, mAt, vAt] = [0, stride, 2 * stride, 3 * stride] as const;
+  const slope = get(g);
+  return loop(at, end, [
+    ...set(g, mul(load(here, gradientAt), splat(get(factor)))),
+    ...set(m, add(mul(load(here, mAt), constant(beta1)), mul(slope, constant(1 - beta1)))),
+    ...set(v, add(mul(load(here, vAt), constant(beta2)), mul(mul(slope, slope), constant(1 - beta2)))),
+    ...store(here, mAt, get(m)),
+    ...store(here, vAt, get(v)),
+    ...store(
+      here,
+      weightAt,
+      sub(
+        mul(load(here, weightAt), splat(get(decay))),
+        div(mul(get(m), splat(get(rate))), add(mul(sqrt(get(v)), splat(get(correction))), constant(eps))),
+      ),
+    ),
+  ]);
+}
+
+/** Parameters from, end; adds up in double precision. */
+function squaresLoop(stride: number): Code {
+  const [at, end, low, high, pair] = [0, 1, 2, 3, 4] as const;
+  const square = mulDoubles(get(pair), get(pair));
+  const sums = loop(at, end, [
+    ...set(pair, loadDoubles(get(at), stride)),
+    ...set(low, addDoubles(get(low), square)),
+    ...set(pair, loadDoubles(get(at), stride + 8)),
+    ...set(high, addDoubles(get(high), square)),
+  ]);
+  const both = set(low, addDoubles(get(low), get(high)));
+  return [...sums, ...both, ...lane(get(low), 0), ...lane(get(low), 1), 0xa0]; // their sum
 }
 
 /** A number ≥ 0 in seven-bit groups; the group added for bit 6 keeps signed readers from taking it as negative. */
 function leb(value: number): Code {
   const low = value & 0x7f;
-  const rest = value >> 7;
+  const rest = value >>> 7;
   return rest > 0 || low & 0x40 ? [low | 0x80, ...leb(rest)] : [low];
 }

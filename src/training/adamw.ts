@@ -1,4 +1,4 @@
-import { adamwKernel } from './adamw-kernel';
+import { adamwMemory } from './adamw-kernel';
 import type { Optimiser } from './optimiser';
 
 export interface AdamWOptions {
@@ -30,6 +30,6 @@ export function adamw(options: AdamWOptions = {}): Optimiser {
       m = ${beta1} * m + ${1 - beta1} * gradient;
       v = ${beta2} * v + ${1 - beta2} * gradient * gradient;
       weight = decay * weight - rate * m / (sqrt(v) * correction + ${eps});`,
-    apply: adamwKernel({ beta1, beta2, eps }),
+    host: (size) => adamwMemory({ beta1, beta2, eps }, size),
   };
 }

@@ -3,7 +3,8 @@ import { compile } from '../runtime/session';
 import { byteSize } from '../runtime/tensor';
 import type { WeightStore } from '../runtime/weights';
 import { AppError } from '../util/errors';
-import { type NdArray, sizeOf, zeros } from '../util/nd-array';
+import { type NdArray, sizeOf } from '../util/nd-array';
+import { type HostWeight, hostBlocks } from './host-blocks';
 import { gradientFactor, reported, type StepGraph, type StepOptions, type Trainer } from './trainer';
 
 /** The optimiser over host memory, in place. For CPU backends. */
@@ -22,38 +23,34 @@ export async function hostStep(
   };
   const frozen = (name: string): boolean => !training.has(name);
   const run = estimateRun(g, Object.values(outputs), { backend: weights.backend.name, frozen });
-  const moments = optimiser.slots.length * trainable.reduce((sum, value) => sum + byteSize(value), 0);
-  const memory = { ...run, weights: run.weights + moments };
+  // gradients are copied out of the runtime into the optimiser's memory, where they stay
+  const beside = 1 + optimiser.slots.length;
+  const values = trainable.reduce((sum, value) => sum + byteSize(value), 0);
+  const memory = { ...run, weights: run.weights + beside * values };
   checkFits(memory, limits);
+  const { blocks, weights: own } = hostBlocks(
+    optimiser,
+    trainable.map(({ shape }) => sizeOf(shape)),
+  );
   const program = await compile(g, outputs, weights, { frozen, label });
-  const resident = await Promise.all(
-    names.map(async (name) => (await weights.changeable(name)).ort.data as Float32Array),
-  );
-  const slots = Object.fromEntries(
-    optimiser.slots.map((slot) => [slot, trainable.map(({ shape }) => zeros(shape).data)]),
-  );
+  for (const [i, name] of names.entries()) await weights.moveTo(name, own[i]!.weight);
   let count = 0;
 
-  const apply = (gradient: readonly Float32Array[], factor: number, lr: number): void => {
-    const scalars = optimiser.schedule(++count, lr);
-    gradient.forEach((data, i) => {
-      const own = Object.fromEntries(optimiser.slots.map((slot) => [slot, slots[slot]![i]!]));
-      optimiser.apply(resident[i]!, data, factor, own, scalars);
-    });
-  };
-
-  const named = (data: readonly Float32Array[]): Map<string, NdArray> =>
-    new Map(trainable.map(({ name, shape }, i) => [name, { data: data[i]!.slice(), shape }]));
+  const named = (pick: (weight: HostWeight) => Float32Array): Map<string, NdArray> =>
+    new Map(trainable.map(({ name, shape }, i) => [name, { data: pick(own[i]!).slice(), shape }]));
 
   return {
     names,
     memory,
     async step(feeds, lr) {
       const results = await program.run(feeds);
-      const gradient = names.map((name) => results[`d ${name}`]!.data);
-      const gradNorm = norm(gradient) / lossScale;
+      for (const [i, name] of names.entries()) own[i]!.gradient.set(results[`d ${name}`]!.data);
+      const gradNorm = Math.sqrt(blocks.reduce((sum, block) => sum + block.squares(), 0)) / lossScale;
       const applied = Number.isFinite(gradNorm);
-      if (applied) apply(gradient, gradientFactor(gradNorm, options), lr);
+      if (applied) {
+        const scalars = optimiser.schedule(++count, lr);
+        for (const block of blocks) block.apply(gradientFactor(gradNorm, options), scalars);
+      }
       return {
         loss: results.loss!.data[0]!,
         gradNorm,
@@ -63,15 +60,16 @@ export async function hostStep(
     },
     state: async () => ({
       count,
-      weights: named(resident),
-      slots: Object.fromEntries(optimiser.slots.map((slot) => [slot, named(slots[slot]!)])),
+      weights: named(({ weight }) => weight),
+      slots: Object.fromEntries(optimiser.slots.map((slot) => [slot, named(({ slots }) => slots[slot]!)])),
     }),
     async restore(state) {
       count = state.count;
       for (const [i, { name, shape }] of trainable.entries()) {
-        fill(resident[i]!, state.weights.get(name), name, sizeOf(shape));
+        const { weight, slots } = own[i]!;
+        fill(weight, state.weights.get(name), name, sizeOf(shape));
         for (const slot of optimiser.slots)
-          fill(slots[slot]![i]!, state.slots[slot]?.get(name), name, sizeOf(shape));
+          fill(slots[slot]!, state.slots[slot]?.get(name), name, sizeOf(shape));
       }
     },
     dispose: () => program.dispose(),
@@ -82,20 +80,4 @@ function fill(target: Float32Array, source: NdArray | undefined, name: string, s
   if (source?.data.length !== size)
     throw new AppError('SHAPE', `the checkpoint does not hold ${name} of ${size} values`);
   target.set(source.data);
-}
-
-/** Euclidean norm of all arrays together, in double precision; four sums at a time, for the CPU adds them side by side. */
-function norm(arrays: readonly Float32Array[]): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  for (const array of arrays) {
-    const whole = array.length & ~3;
-    for (let i = 0; i < whole; i += 4) {
-      a += array[i]! * array[i]!;
-      b += array[i + 1]! * array[i + 1]!;
-      c += array[i + 2]! * array[i + 2]!;
-      d += array[i + 3]! * array[i + 3]!;
-    }
-    for (let i = whole; i < array.length; i++) a += array[i]! * array[i]!;
-  }
-  return Math.sqrt(a + b + c + d);
 }

@@ -22,12 +22,17 @@ export interface Optimiser {
    * and may read `gradient` and the scalars by theirs.
    */
   readonly wgsl: string;
-  /** Change weight and slots in place; the gradient counts `factor` times. */
-  apply(
-    weight: Float32Array,
-    gradient: Float32Array,
-    factor: number,
-    slots: Slots<Float32Array>,
-    scalars: Slots<number>,
-  ): void;
+  /** Memory for `size` values on the host and the rule over it. @throws AppError OUT_OF_MEMORY */
+  host(size: number): HostMemory;
+}
+
+/** Weights, gradients and slots on the host, all of one length, zero at first. */
+export interface HostMemory {
+  readonly weights: Float32Array;
+  readonly gradients: Float32Array;
+  readonly slots: Slots<Float32Array>;
+  /** Sum of the gradients' squares, in double precision. */
+  squares(): number;
+  /** Change weights and slots in place; gradients count `factor` times. */
+  apply(factor: number, scalars: Slots<number>): void;
 }

@@ -17,13 +17,23 @@ export function sgd({ momentum = 0, weightDecay = 0 }: SgdOptions = {}): Optimis
       let slope = gradient + ${weightDecay} * weight;
       ${momentum === 0 ? 'let next = slope;' : `velocity = ${momentum} * velocity + slope; let next = velocity;`}
       weight -= rate * next;`,
-    apply(weight, gradient, factor, { velocity }, { rate }) {
-      for (let i = 0; i < weight.length; i++) {
-        const slope = gradient[i]! * factor + weightDecay * weight[i]!;
-        const next = velocity ? momentum * velocity[i]! + slope : slope;
-        if (velocity) velocity[i] = next;
-        weight[i] = weight[i]! - rate! * next;
-      }
+    host(size) {
+      const [weights, gradients] = [new Float32Array(size), new Float32Array(size)];
+      const velocity = momentum === 0 ? null : new Float32Array(size);
+      return {
+        weights,
+        gradients,
+        slots: velocity ? { velocity } : {},
+        squares: () => gradients.reduce((sum, d) => sum + d * d, 0),
+        apply(factor, { rate }) {
+          for (let i = 0; i < size; i++) {
+            const slope = gradients[i]! * factor + weightDecay * weights[i]!;
+            const next = velocity ? momentum * velocity[i]! + slope : slope;
+            if (velocity) velocity[i] = next;
+            weights[i] = weights[i]! - rate! * next;
+          }
+        },
+      };
     },
   };
 }
