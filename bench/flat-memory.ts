@@ -42,7 +42,7 @@ export const flatFits = async (): Promise<Measurement[]> => [
         backend: 'wasm',
         fits: part,
       });
-      return { 'JS heap': await browser.heap(), 'wasm heap': wasm };
+      return { ...(await heapOf(browser)), 'wasm heap': wasm };
     }),
   )),
 ];
@@ -67,7 +67,7 @@ async function inBrowser(
   steps: number,
 ): Promise<Measurement[]> {
   const after = async ({ wasm, gpu }: { readonly wasm: number; readonly gpu: number }): Promise<Bytes> => ({
-    'JS heap': await browser.heap(),
+    ...(await heapOf(browser)),
     'wasm heap': wasm,
     ...(backend === 'webgpu' && { 'GPU buffers': gpu }),
   });
@@ -81,19 +81,40 @@ async function inBrowser(
   ];
 }
 
-/** Growth from two fifths of the way, when everything has warmed up, to the end. */
+const heapOf = async (browser: HarnessBrowser): Promise<Bytes> => {
+  const { all, data } = await browser.heap();
+  return { 'JS heap': all, 'JS data': data };
+};
+
+/**
+ * Growth from two fifths of the way, when everything has warmed up, to the end; and, for the record, how fast the last
+ * half of that grew: what levels off is slower there, what leaks is not.
+ */
 async function grown(
   name: string,
   count: number,
   hold: (part: number) => Promise<Bytes>,
 ): Promise<Measurement[]> {
-  const before = await hold((count * 2) / 5);
-  const after = await hold((count * 3) / 5);
-  return Object.entries(before).map(([where, bytes]) => ({
-    name: `${name}, ${where}`,
-    value: bytes === after[where] ? 0 : 100 * (after[where]! / bytes - 1),
-    unit: '%',
-    target: TARGET,
-    note: `${(bytes / MB).toFixed(1)} → ${(after[where]! / MB).toFixed(1)} MB`,
-  }));
+  const half = Math.floor((count * 3) / 10);
+  const first = await hold(count - 2 * half);
+  const middle = await hold(half);
+  const last = await hold(half);
+  return Object.entries(first).flatMap(([where, bytes]) => {
+    const held = [bytes, middle[where]!, last[where]!];
+    const growth = (from: number, to: number): number => (from === to ? 0 : 100 * (to / from - 1));
+    return [
+      {
+        name: `${name}, ${where}`,
+        value: growth(bytes, last[where]!),
+        unit: '%' as const,
+        target: TARGET,
+        note: `${held.map((b) => (b / MB).toFixed(1)).join(' → ')} MB`,
+      },
+      {
+        name: `${name}, ${where}: per 100 in the last half`,
+        value: (100 / half) * growth(middle[where]!, last[where]!),
+        unit: '%' as const,
+      },
+    ];
+  });
 }

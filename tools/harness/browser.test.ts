@@ -9,7 +9,7 @@ import type { run } from './echo.browser';
 const ECHO = 'tools/harness/echo.browser.ts';
 
 test.skipIf(!findChromium())(
-  'a module runs in an isolated worker: typed arrays, ordered events, errors with their code, files by range',
+  'a module runs in an isolated worker: typed arrays, ordered events, errors with their code, files by range, what is held',
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'harness-'));
     await writeFile(join(folder, 'file.bin'), 'abcdefgh');
@@ -27,6 +27,14 @@ test.skipIf(!findChromium())(
           message: 'no room',
           details: { limit: 3 },
         });
+
+        const before = await browser.heap();
+        await browser.call<typeof run>(ECHO, { keep: 100_000 });
+        const after = await browser.heap();
+        for (const part of ['all', 'data'] as const) {
+          expect((after[part] - before[part]) / 100_000).toBeGreaterThan(12);
+          expect((after[part] - before[part]) / 100_000).toBeLessThan(60);
+        }
 
         const served = browser.serve(folder);
         const get = (path: string) => browser.call<typeof run>(ECHO, { fetch: served + path });

@@ -6,6 +6,7 @@ import { isolationHeaders } from '../../src/response-headers';
 import { AppError, type ErrorCode } from '../../src/util/errors';
 import { chromiumLaunch, ensureChromium } from '../chromium';
 import { ServedFolders } from './files';
+import { type Heap, watchHeap } from './heap';
 import type { ErrorData } from './protocol';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -23,8 +24,8 @@ export interface HarnessBrowser {
     input: Parameters<F>[0],
     onEvent?: Parameters<F>[1],
   ): Promise<Awaited<ReturnType<F>>>;
-  /** Bytes of JavaScript heap in the page and its worker, after a collection. */
-  heap(): Promise<number>;
+  /** What page and worker hold. */
+  heap(): Promise<Heap>;
   /** Address under which the browser can read a folder of the disk, ending in '/'. */
   serve(folder: string): string;
 }
@@ -58,6 +59,7 @@ export async function withBrowser<T>(
     await page.exposeFunction('emit', (id: number, event: never) => listeners.get(id)?.(event));
     await page.goto(`${origin}/tools/harness/page.html`);
     await page.waitForFunction(() => 'call' in globalThis);
+    let watching: ReturnType<typeof watchHeap> | null = null;
     let calls = 0;
     return await use({
       call: async (module, input, onEvent) => {
@@ -69,27 +71,16 @@ export async function withBrowser<T>(
         if ('error' in answer) throw restored(answer.error);
         return answer.output as never;
       },
-      heap: () => page.evaluate(measureHeap),
+      heap: async () => {
+        watching ??= watchHeap(page);
+        return (await watching)();
+      },
       serve: (folder) => origin + folders.add(folder),
     });
   } finally {
     await browser.close();
     await server.close();
   }
-}
-
-/** Runs in the page. */
-async function measureHeap(): Promise<number> {
-  interface Memory {
-    readonly breakdown: readonly { readonly bytes: number; readonly types: readonly string[] }[];
-  }
-  // not yet in TypeScript's library
-  const { breakdown } = await (
-    performance as unknown as { measureUserAgentSpecificMemory(): Promise<Memory> }
-  ).measureUserAgentSpecificMemory();
-  return breakdown
-    .filter(({ types }) => types.includes('JavaScript'))
-    .reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 async function serve(folders: ServedFolders): Promise<ViteDevServer> {

@@ -1,11 +1,19 @@
 import { AppError } from '../../src/util/errors';
 
+const kept: unknown[] = [];
+
 /** For the harness's own test: gives back what it got, or throws. */
 export async function run(
-  input: { readonly data?: Float32Array; readonly fail?: string; readonly fetch?: string },
+  input: {
+    readonly data?: Float32Array;
+    readonly fail?: string;
+    readonly fetch?: string;
+    readonly keep?: number;
+  },
   emit: (event: { readonly isolated: boolean } | number) => void,
 ): Promise<unknown> {
   if (input.fail) throw new AppError('TOO_BIG', input.fail, { limit: 3 });
+  if (input.keep) kept.push(Array.from({ length: input.keep }, () => ({})));
   if (input.fetch) {
     const response = await fetch(input.fetch, { headers: { Range: 'bytes=1-4' } });
     return { status: response.status, text: await response.text() };
