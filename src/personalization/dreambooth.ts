@@ -1,7 +1,10 @@
 import { commonOptions, type PersonalizationMethod } from './method';
 
 /**
- * Fine-tune the whole UNet on "a photo of <rare word> <class>", while generated pictures of the class keep its meaning.
+ * Fine-tune the whole UNet on "a photo of a <rare word> <class>", while generated pictures of the class keep its meaning.
+ *
+ * With the article, as the paper's "a [V] dog" and as prompts have it in which a concept takes a subject's place;
+ * diffusers' example leaves it out.
  *
  * @see Ruiz et al. 2023, "DreamBooth", arXiv:2208.12242; diffusers' train_dreambooth.py; METHOD.md 7.6
  */
@@ -10,7 +13,7 @@ export const dreambooth: PersonalizationMethod = {
   help: 'Strongest likeness; needs the most memory and a file as large as the model.',
   defaults: { ...commonOptions, steps: 400, learningRate: 5e-6, priorPictures: 50 },
   presets: { quick: { steps: 200, priorPictures: 0 }, best: { steps: 800, priorPictures: 200 } },
-  templates: ['a photo of {}'],
+  templates: ['a photo of a {}'],
   subject: (token, classWord) => `${token} ${classWord}`,
   rowsStart: 'class',
   unet: /./,

@@ -4,6 +4,7 @@ import { vaeFactor } from '../models/vae-config';
 import type { Example } from '../training/data';
 import { AppError } from '../util/errors';
 import { type Resize, viewsOf } from './augment';
+import { fillTemplate } from './method';
 import { personalizationMethods } from './methods';
 import type { LearnRequest } from './plan';
 
@@ -31,7 +32,7 @@ export async function encodeInstances(
         signal?.throwIfAborted();
         examples.push({
           latent: await autoencoder.posterior(view),
-          prompts: method.templates.map((template) => prefix + template.replace('{}', subject)),
+          prompts: method.templates.map((template) => prefix + fillTemplate(template, subject)),
           ...(mask && { mask }),
         });
       }

@@ -13,6 +13,7 @@ import { frozenText, trainedText } from './conditioning';
 import { configHash } from './config-hash';
 import { encodeInstances } from './instances';
 import { withLora } from './lora';
+import { fillTemplate, rateOf } from './method';
 import { firstTokenDetached, type LearnRequest, plan } from './plan';
 import { priorExamples } from './prior';
 
@@ -59,7 +60,7 @@ export async function* learn(
   const priors: Example[] = [];
   if (options.priorPictures > 0) {
     const made = priorExamples(base, {
-      classPrompt: method.templates[0]!.replace('{}', request.classWord),
+      classPrompt: fillTemplate(method.templates[0]!, request.classWord),
       count: options.priorPictures,
       seed: request.seed,
       latentShape: latent.mean.shape,
@@ -80,6 +81,7 @@ export async function* learn(
     priorWeight: options.priorWeight,
     batch: options.batch,
     schedule: base.schedule,
+    evenLevels: options.evenLevels === 1,
     seed: request.seed,
   };
   const { dtype } = base.unet.weights;
@@ -126,7 +128,7 @@ export async function* learn(
   try {
     const loop = trainingLoop(trainer, batch, {
       steps: options.steps,
-      learningRate: () => options.learningRate,
+      learningRate: rateOf(options),
       configHash: hash,
       ...(host.checkpointEvery && { checkpointEvery: host.checkpointEvery }),
       ...(host.sampleEvery && { sampleEvery: host.sampleEvery }),

@@ -7,6 +7,10 @@ export interface LearnOptions {
   readonly learningRate: number;
   /** pictures per step; with prior preservation as many of the class come on top */
   readonly batch: number;
+  /** share of the steps, the last ones, over which the rate falls to nothing; 0: it stays */
+  readonly coolDown: number;
+  /** 1: every noise level counts alike (see `levelWeight`); 0: as the references have it, the middle most */
+  readonly evenLevels: number;
   /** AdamW's decoupled decay */
   readonly weightDecay: number;
   /** learned token rows; 0: the token is an ordinary word */
@@ -84,6 +88,20 @@ export const learnFields: Readonly<Record<keyof LearnOptions & string, OptionFie
     max: 0.1,
     step: 1e-7,
   },
+  coolDown: {
+    label: 'Cool down',
+    help: 'Share of the steps over which learning slows to a stop; steadier at the end.',
+    min: 0,
+    max: 1,
+    step: 0.05,
+  },
+  evenLevels: {
+    label: 'Even out noise levels',
+    help: '1 teaches large shapes as much as detail; small models need it.',
+    min: 0,
+    max: 1,
+    step: 1,
+  },
   batch: { label: 'Pictures per step', help: 'More are steadier and slower.', min: 1, max: 16, step: 1 },
   weightDecay: {
     label: 'Weight decay',
@@ -136,6 +154,23 @@ export const learnFields: Readonly<Record<keyof LearnOptions & string, OptionFie
   },
 };
 
+/** A template with its words in place: 'a photo of a {}', 'elephant' → 'a photo of an elephant'. */
+export const fillTemplate = (template: string, words: string): string =>
+  template.replace(
+    /(\ba )?\{\}/,
+    (_, article = '') => `${article && (/^[aeiou]/i.test(words) ? 'an ' : 'a ')}${words}`,
+  );
+
+/**
+ * Learning rate of step 0, 1, …
+ *
+ * @returns the rate, and over the last `coolDown` of the steps a straight line from it towards 0
+ */
+export const rateOf =
+  ({ learningRate, steps, coolDown }: Pick<LearnOptions, 'learningRate' | 'steps' | 'coolDown'>) =>
+  (step: number): number =>
+    coolDown > 0 ? learningRate * Math.min(1, (steps - step) / (steps * coolDown)) : learningRate;
+
 /**
  * Given options → complete and in range.
  *
@@ -163,9 +198,11 @@ export function checkLearnOptions(
   return options as unknown as LearnOptions;
 }
 
-/** Defaults that most methods share: PyTorch's AdamW decay, one picture per step. */
+/** Defaults that most methods share: PyTorch's AdamW decay, one picture per step, a rate that stays. */
 export const commonOptions = {
   batch: 1,
+  coolDown: 0,
+  evenLevels: 0,
   weightDecay: 1e-2,
   vectors: 0,
   rank: 0,

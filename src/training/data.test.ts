@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createSchedule, levelAt } from '../diffusion/schedule';
 import { ndArray, zeros } from '../util/nd-array';
-import { type Example, rowsPerStep, stepData } from './data';
+import { type Example, levelWeight, rowsPerStep, stepData } from './data';
 
 const SHAPE = [1, 2, 2, 2];
 const example = (value: number, mask?: Float32Array): Example => ({
@@ -76,4 +76,32 @@ test('loss weights make a mean over instances plus a weighted mean over priors, 
   expect([...lossWeight.data.subarray(0, 4)]).toEqual([1, 0, 0, 1].map((v) => v / (2 * 2 * 2)));
   expect([...lossWeight.data.subarray(12)]).toEqual(Array(4).fill(0.5 / (2 * 2 * 4)));
   expect(prompts.map((p) => p.split(' ')[1])).toEqual(['0', '0', '5', '5']);
+});
+
+test('levels are weighted as tools/starter/train_unet.py weighs them, whatever the network predicts', () => {
+  // weight_of(snr, 5) there
+  for (const [t, weight] of [
+    [10, 0.0483057],
+    [500, 1.61828],
+    [990, 13.8426],
+  ] as const) {
+    const { alpha, sigma } = levelAt(options.schedule, t);
+    const of = (predictionType: 'epsilon' | 'v_prediction' | 'sample') =>
+      levelWeight({ ...options.schedule, predictionType }, t);
+    expect(of('epsilon') / weight).toBeCloseTo(1, 4);
+    // a guess of the picture that is off by d is off by −αd/σ in the noise, and by −d/σ in v
+    const off = { epsilon: -alpha / sigma, v_prediction: -1 / sigma, sample: 1 };
+    const loss = (type: keyof typeof off) => of(type) * off[type] ** 2;
+    expect(loss('v_prediction') / loss('epsilon')).toBeCloseTo(1, 6);
+    expect(loss('sample') / loss('epsilon')).toBeCloseTo(1, 6);
+  }
+});
+
+test('evened out, a step’s loss weights are those times the weight of its level', () => {
+  const [plain, even] = [false, true].map((evenLevels) => stepData({ ...options, evenLevels }, 3));
+  const weight = levelWeight(options.schedule, plain!.timesteps[0]!);
+  expect(even!.sample).toEqual(plain!.sample);
+  for (const [i, v] of even!.lossWeight.data.entries()) {
+    expect(v / (weight * plain!.lossWeight.data[i]!)).toBeCloseTo(1, 5);
+  }
 });

@@ -4,6 +4,8 @@ import { addNoise, levelAt, predictionTarget, type Schedule } from '../diffusion
 import { type NdArray, ndArray, sizeOf, stack } from '../util/nd-array';
 import { createStepRng, type TorchRng } from '../util/random';
 
+const MIN_SNR_GAMMA = 5;
+
 /** One picture in one crop, encoded. */
 export interface Example {
   readonly latent: Posterior;
@@ -21,6 +23,8 @@ export interface DataOptions {
   /** instances per step; as many priors come on top */
   readonly batch: number;
   readonly schedule: Schedule;
+  /** errors times `levelWeight`; default: as they are */
+  readonly evenLevels?: boolean;
   readonly seed: number;
 }
 
@@ -42,7 +46,7 @@ export const rowsPerStep = ({ batch, priors = [] }: Pick<DataOptions, 'batch' | 
 
 /** The data of step 0, 1, … */
 export function stepData(options: DataOptions, step: number): StepData {
-  const { instances, priors = [], priorWeight = 1, batch, schedule, seed } = options;
+  const { instances, priors = [], priorWeight = 1, batch, schedule, evenLevels = false, seed } = options;
   const rng = createStepRng(seed, step);
   const examples = [
     ...inOrder(instances, batch, seed, step).map((example) => ({ example, weight: 1 / batch })),
@@ -62,7 +66,7 @@ export function stepData(options: DataOptions, step: number): StepData {
       t,
       sample: addNoise(schedule, x0, noise, t),
       target: predictionTarget(schedule.predictionType, x0, noise, levelAt(schedule, t)),
-      lossWeight: regionWeight(shape, weight, mask),
+      lossWeight: regionWeight(shape, evenLevels ? weight * levelWeight(schedule, t) : weight, mask),
     };
   });
   return {
@@ -72,6 +76,27 @@ export function stepData(options: DataOptions, step: number): StepData {
     target: stack(rows.map(({ target }) => target)),
     lossWeight: stack(rows.map(({ lossWeight }) => lossWeight)),
   };
+}
+
+/**
+ * What makes every noise level count about alike: γ/SNR of the noise's squared error where there is little noise
+ * (min-SNR, γ = 5), 1/√SNR where there is more noise than picture, which plain error nearly ignores though there it is
+ * decided what the picture shows. For other predictions the same, in terms of their own error.
+ *
+ * @see Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy", arXiv:2303.09556
+ */
+export function levelWeight(schedule: Schedule, t: number): number {
+  const { alpha, sigma } = levelAt(schedule, t);
+  const snr = (alpha / sigma) ** 2;
+  const ofNoise = snr < 1 ? snr ** -0.5 : Math.min(snr, MIN_SNR_GAMMA) / snr;
+  switch (schedule.predictionType) {
+    case 'epsilon':
+      return ofNoise;
+    case 'v_prediction':
+      return ofNoise * alpha * alpha; // δε = α·δv
+    case 'sample':
+      return ofNoise * snr; // δε = −(α/σ)·δx0
+  }
 }
 
 /** mean + σ·ε */
