@@ -67,9 +67,9 @@ test('what is said to run is what runs: every picture equally often', () => {
 });
 
 test('a concept is called by a word in brackets, or by a rare one when none is learned', () => {
-  expect(tokenFor('Miso the 2nd!', 1)).toBe('<miso-the-2nd>');
-  expect(tokenFor('!', 1)).toBe('<concept>');
-  expect(tokenFor('Miso', 0)).toBe('sks');
+  expect(tokenFor('Miso the 2nd!', 1, 'sks')).toBe('<miso-the-2nd>');
+  expect(tokenFor('!', 1, 'sks')).toBe('<concept>');
+  expect(tokenFor('Miso', 0, 'sks')).toBe('sks');
 });
 
 test('a document with concepts comes back as it was, and its recipe names the one in use', () => {

@@ -3,15 +3,13 @@ import { AppError } from '../util/errors';
 import { promptDiff } from '../util/prompt-diff';
 import type { Concept, ConceptRef, Document, LearnedConcept, Recipe } from './document';
 
-/** A word that hardly occurs in text, for methods that learn no word of their own. METHOD.md 7.6 */
-const rareWord = 'sks';
-
 /**
  * The word that calls a concept up: 'Miso' → '<miso>', brackets keep it apart from ordinary words.
  *
- * @param vectors  option of the learning method; 0: it learns no word and takes a rare one
+ * @param vectors   option of the learning method; 0: it learns no word and takes a rare one
+ * @param rareWord  a word that hardly occurs in what the model's text encoder has read. METHOD.md 7.6
  */
-export function tokenFor(name: string, vectors: number): string {
+export function tokenFor(name: string, vectors: number, rareWord: string): string {
   if (vectors === 0) return rareWord;
   const bare = name
     .toLowerCase()

@@ -25,7 +25,14 @@ const unet = { ...TINY_CONFIGS.UNet2DConditionModel, _class_name: 'UNet2DConditi
 test('a whole model is told by its name, size and family, and so are the files that make it up', async () => {
   const extra = { 'README.md': bytes('hello'), 'safety_checker/model.safetensors': bytes('x') };
   const { model, paths } = await check({ ...files, ...extra });
-  expect(model).toEqual({ id: 'mine', label: 'Tiny', size: 16, family: null, license: 'mit' });
+  expect(model).toEqual({
+    id: 'mine',
+    label: 'Tiny',
+    size: 16,
+    family: null,
+    license: 'mit',
+    rareWord: 'sks',
+  });
   expect([...paths].sort()).toEqual(Object.keys(files).sort());
 });
 

@@ -271,6 +271,8 @@ export interface ModelInfo {
   /** 'Stable Diffusion 1'; null: none that has a name */
   readonly family: string | null;
   readonly license: string;
+  /** see `tokenFor` */
+  readonly rareWord: string;
 }
 
 /** What the engine worker exposes (over Comlink; `edit` is a job, see util/rpc.ts). */

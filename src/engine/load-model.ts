@@ -144,6 +144,7 @@ export async function readModelInfo(tree: FileTree): Promise<{
       size: (config.sampleSize?.[0] ?? 64) * factor,
       family: familyOf(config.crossAttentionDim),
       license: text('license', 'unknown'),
+      rareWord: text('rareWord', 'sks'),
     },
     editing: numbersIn(index.editing),
     learning: mapValues(index.learning, (presets) => mapValues(presets, numbersIn)),

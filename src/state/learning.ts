@@ -19,12 +19,13 @@ export async function learnConcept(id: string): Promise<void> {
   end();
   const concept = conceptOf(currentDocument(), id);
   const plan = concept && planOf(concept, session());
-  if (!concept || !plan || notLearnable(concept, session())) return;
+  const { info } = session();
+  if (!concept || !plan || !info || notLearnable(concept, session())) return;
   const name = concept.name.trim();
   await run(id, {
     model: currentDocument().model,
     name,
-    token: tokenFor(name, Number(plan.options.vectors ?? 0)),
+    token: tokenFor(name, Number(plan.options.vectors ?? 0), info.model.rareWord),
     classWord: concept.classWord.trim(),
     pictures: concept.pictures.map(({ image, square }) => ({ id: image.id, square })),
     method: concept.method,

@@ -1,4 +1,5 @@
 /** From a pair's pictures to its edit: learn, steer, edit; what was learned is kept on disk. */
+import { tokenFor } from '../../src/document/concepts';
 import { editSteps, methodOf } from '../../src/engine/edit-steps';
 import { resize } from '../../src/formats/resize';
 import { fromTensor, toTensor } from '../../src/formats/tensor';
@@ -45,7 +46,7 @@ export async function learned(
   const stored = await readStored(path);
   if (stored) return { concept: stored.concept, key, ...(stored.about as Omit<Learned, 'concept'>) };
   const pictures = await Promise.all(files.map((file) => tensor(data, file, lab.model.size)));
-  const token = options.vectors > 0 ? '<v>' : 'sks';
+  const token = tokenFor('v', options.vectors, lab.recommended.model.rareWord);
   const request = { method, options, pictures, token, classWord, seed };
   const before = process.resourceUsage().maxRSS;
   const from = performance.now();

@@ -34,6 +34,7 @@ export interface Recommended {
   readonly editing: Settings;
   readonly learning: LearningOverrides;
   readonly steering: SteerOverrides;
+  readonly model: { readonly rareWord: string };
 }
 
 /** Everything that decides a run beside pictures, model and seed. */

@@ -59,7 +59,7 @@ export async function runLearn(
 }
 
 async function requestOf(
-  { learnMethods }: Awaited<ReturnType<ReturnType<typeof createLocalEngine>['info']>>,
+  { learnMethods, model: info }: Awaited<ReturnType<ReturnType<typeof createLocalEngine>['info']>>,
   host: EngineHost,
   input: LearnInput,
   watch: (news: LearnNews) => void,
@@ -85,7 +85,7 @@ async function requestOf(
   return {
     model,
     name: input.name,
-    token: input.token ?? tokenFor(input.name, options.vectors!),
+    token: input.token ?? tokenFor(input.name, options.vectors!, info.rareWord),
     classWord,
     pictures,
     method: name,

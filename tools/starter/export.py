@@ -19,6 +19,7 @@ from train_vae import build
 EDITING = Path(__file__).with_name("editing.json")
 STEERING = Path(__file__).with_name("steering.json")
 LEARNING = Path(__file__).with_name("learning.json")
+RARE_WORD = "k"  # one token, in no caption: "sks" is three, and "a sks cat" is hardly a cat any more
 
 
 def write_json(path: Path, value) -> None:
@@ -88,7 +89,7 @@ def export(run: Path, out: Path, preset: str) -> None:
     write_json(out / "scheduler/scheduler_config.json", SCHEDULER)
     write_json(out / "model_index.json", {
         "_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30.0",
-        "name": "Toy world starter", "license": "mit",
+        "name": "Toy world starter", "license": "mit", "rareWord": RARE_WORD,
         "feature_extractor": [None, None], "safety_checker": [None, None], "requires_safety_checker": False,
         "image_encoder": ["transformers", "CLIPVisionModelWithProjection"],
         "scheduler": ["diffusers", "PNDMScheduler"], "text_encoder": ["transformers", "CLIPTextModel"],
