@@ -117,13 +117,6 @@ export class Device {
     }
   }
 
-  /** Copy a whole buffer, after all earlier commands. */
-  copy(from: GPUBuffer, to: GPUBuffer): void {
-    const encoder = this.gpu.createCommandEncoder();
-    encoder.copyBufferToBuffer(from, 0, to, 0, Math.min(from.size, to.size));
-    this.gpu.queue.submit([encoder.finish()]);
-  }
-
   /** Bytes of several buffers, in one round trip. @throws AppError DEVICE_LOST, or what the GPU refused */
   async read(
     sources: readonly { readonly buffer: GPUBuffer; readonly bytes: number }[],

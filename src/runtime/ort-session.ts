@@ -88,8 +88,9 @@ export class OrtSession {
   /**
    * Run once. After a failure the session is replaced: ORT would repeat the old error for ever.
    *
-   * @param targets  WebGPU: where results go, by graph name; ignored on CPU backends
-   * @returns        results by graph name; on WebGPU they are in the targets
+   * @param targets  WebGPU: where results go, by graph name; ignored on CPU backends and when runs are recorded
+   * @returns        results by graph name; on WebGPU they are in the targets, or in tensors that a recording writes in
+   *                 every run: the session's own, the same ones until it is replaced
    */
   async call(inputs: OrtTensors, targets: OrtTensors): Promise<OrtTensors> {
     const { outputs, capture, weights, label } = this.#spec;
@@ -104,12 +105,10 @@ export class OrtSession {
       if (device && capture) {
         // The recorded commands write the buffers of the run that recorded them (buffers given to them are forgotten).
         // Those must stay taken: once disposed of, ORT hands them out for other results.
-        const recorded = this.#recorded ?? results;
-        for (const name of names) {
-          device.copy(recorded[name]!.gpuBuffer as GPUBuffer, targets[name]!.gpuBuffer as GPUBuffer);
-          if (this.#recorded) results[name]!.dispose();
-        }
-        this.#recorded = recorded;
+        if (this.#recorded) for (const name of names) results[name]!.dispose();
+        this.#recorded ??= results;
+        device.check();
+        return this.#recorded;
       }
       device?.check();
       return results;

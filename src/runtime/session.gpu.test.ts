@@ -134,6 +134,22 @@ describe('graph capture', () => {
     weights.dispose();
   });
 
+  test('leaves results where the recording writes them', async () => {
+    const program = await tinyProgram(gpu, { capture: true });
+    const { feeds } = program.ownTensors!;
+    const tensors = new Set<DeviceTensor>();
+    for (let i = 0; i < 3; i++) {
+      for (const [name, value] of Object.entries(tinyFeeds(i))) await feeds[name]!.write(value);
+      const { image } = await program.runDevice(feeds);
+      tensors.add(image!);
+      expect(maxDifference(await image!.read(), (await program.run(tinyFeeds(i))).image!)).toBe(0);
+    }
+    expect(tensors.size).toBe(1);
+    const [image] = tensors;
+    await expect(program.runDevice(feeds, { image: image! })).rejects.toThrow(/results of its own/);
+    await program.dispose();
+  });
+
   test('an output that ends in a view is refused: its copy would not be replayed', async () => {
     const { graph, outputs } = tinyNet();
     const weights = new WeightStore(gpu, tinySource());

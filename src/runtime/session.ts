@@ -137,7 +137,8 @@ export class Program {
 
   async #createOwn(): Promise<NonNullable<typeof this.ownTensors>> {
     const byName = Object.fromEntries(this.feeds.map((feed) => [feed.name, feed]));
-    return { feeds: await this.#createTensors(byName), outputs: await this.#createTensors(this.outputs) };
+    const feeds = await this.#createTensors(byName);
+    return { feeds, outputs: this.#capture ? {} : await this.#createTensors(this.outputs) };
   }
 
   /**
@@ -160,9 +161,9 @@ export class Program {
       this.#own ??= await this.#createOwn();
       const own = this.#own;
       await Promise.all(this.feeds.map(({ name }) => own.feeds[name]!.write(feeds[name]!)));
-      await this.#session.call({ ...ortTensors(own.feeds), ...weights }, this.#targets(own.outputs));
+      const outputs = await this.#callOnDevice({ ...ortTensors(own.feeds), ...weights }, own.outputs);
       const names = Object.keys(this.outputs);
-      const bytes = await device.read(names.map((name) => own.outputs[name]!));
+      const bytes = await device.read(names.map((name) => outputs[name]!));
       return Object.fromEntries(
         names.map((name, i) => {
           const { shape, dtype } = this.outputs[name]!;
@@ -176,7 +177,8 @@ export class Program {
    * Run once on tensors where they are, with no copy to or from the host.
    *
    * @param feeds    every one of `this.feeds`; with `capture` those of `ownTensors`
-   * @param outputs  where results go, by output name; created (for the caller to dispose) where left out
+   * @param outputs  where results go, by output name; created (for the caller to dispose) where left out. With `capture`
+   *                 none can be given: results are the program's own, the same tensors in every run unless one failed
    * @throws AppError as `run`; GRAPH when a tensor is both read and written, or is not the one that was captured
    */
   async runDevice(
@@ -185,24 +187,45 @@ export class Program {
     options: RunOptions = {},
   ): Promise<DeviceTensors> {
     this.#checkFeeds(feeds);
-    const missing = Object.entries(this.outputs).filter(([name]) => !outputs[name]);
+    if (this.#capture && Object.keys(outputs).length > 0) {
+      throw new AppError('GRAPH', `${this.label} is captured and writes results of its own`);
+    }
+    const missing = Object.entries(this.outputs).filter(([name]) => !this.#capture && !outputs[name]);
     const targets = { ...outputs, ...(await this.#createTensors(Object.fromEntries(missing))) };
     const weights = await this.#weightTensors(options.weights ?? this.#weights);
     return this.#backend.exclusive(async () => {
-      const results = await this.#session.call({ ...ortTensors(feeds), ...weights }, this.#targets(targets));
-      if (!this.#backend.device) {
-        // the Node and WASM runtimes return host tensors of their own
-        await Promise.all(
-          Object.entries(this.outputs).map(([name, value]) =>
-            targets[name]!.write(fromHostTensor(results[value.name]!, value)),
-          ),
-        );
-      }
+      const inputs = { ...ortTensors(feeds), ...weights };
+      if (this.#backend.device) return this.#callOnDevice(inputs, targets);
+      // the Node and WASM runtimes return host tensors of their own
+      const results = await this.#session.call(inputs, {});
+      await Promise.all(
+        Object.entries(this.outputs).map(([name, value]) =>
+          targets[name]!.write(fromHostTensor(results[value.name]!, value)),
+        ),
+      );
       return targets;
     });
   }
 
-  /** WebGPU: the tensors that `run` uses, once it has run. A program that captures has them at once and runs on these feeds only. */
+  /** @returns the targets, or where a captured run writes */
+  async #callOnDevice(inputs: OrtTensors, targets: DeviceTensors): Promise<DeviceTensors> {
+    if (!this.#capture) {
+      await this.#session.call(inputs, this.#targets(targets));
+      return targets;
+    }
+    const results = await this.#session.call(inputs, {});
+    const own = this.#own!;
+    const isNew = Object.entries(this.outputs).some(
+      ([name, v]) => own.outputs[name]?.ort !== results[v.name],
+    );
+    const outputs = isNew
+      ? this.#named((value) => DeviceTensor.borrowed(this.#backend, value, results[value.name]!))
+      : own.outputs;
+    this.#own = { ...own, outputs };
+    return outputs;
+  }
+
+  /** WebGPU: the tensors that `run` uses, once it has run. A program that captures has its feeds at once and runs on these only. */
   get ownTensors(): { readonly feeds: DeviceTensors; readonly outputs: DeviceTensors } | null {
     return this.#own;
   }

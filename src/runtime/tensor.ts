@@ -50,16 +50,21 @@ export class DeviceTensor {
   /** what sessions are fed */
   readonly ort: Tensor;
   readonly #backend: Backend;
-  readonly #kind: 'weights' | 'tensors';
+  readonly #kind: 'weights' | 'tensors' | null;
 
-  private constructor(backend: Backend, kind: 'weights' | 'tensors', spec: TensorSpec, ort: Tensor) {
+  private constructor(backend: Backend, kind: 'weights' | 'tensors' | null, spec: TensorSpec, ort: Tensor) {
     this.shape = spec.shape;
     this.dtype = spec.dtype;
     this.bytes = byteSize(spec);
     this.ort = ort;
     this.#backend = backend;
     this.#kind = kind;
-    backend.memory.add(kind, this.bytes);
+    if (kind) backend.memory.add(kind, this.bytes);
+  }
+
+  /** A tensor that belongs to a session and lives as long as that keeps it. */
+  static borrowed(backend: Backend, spec: TensorSpec, ort: Tensor): DeviceTensor {
+    return new DeviceTensor(backend, null, spec, ort);
   }
 
   /** Zeroed. @throws AppError OUT_OF_MEMORY, DEVICE_LOST */
@@ -119,7 +124,9 @@ export class DeviceTensor {
     return this.ort.gpuBuffer as GPUBuffer;
   }
 
+  /** Does nothing to a borrowed tensor. */
   dispose(): void {
+    if (!this.#kind) return;
     if (this.#backend.device) this.buffer.destroy();
     this.#backend.memory.add(this.#kind, -this.bytes);
   }

@@ -1,16 +1,14 @@
 /** Clipping and the optimiser as compute shaders, which change weights and moments where they are. */
 import type { Backend } from '../runtime/backend';
-import { type Binding, dispatch, Kernel } from '../runtime/kernel';
+import { type Binding, type Dispatch, dispatch, Kernel } from '../runtime/kernel';
 import { DeviceTensor } from '../runtime/tensor';
 import { sizeOf } from '../util/nd-array';
 import type { Optimiser, Slots } from './optimiser';
 import type { StepOptions } from './trainer';
 
-/** What the update of one weight reads and writes: tensors of equal length, in float32. */
-export interface UpdateTensors {
+/** What the update of one weight changes: tensors of equal length, in float32. */
+interface Updated {
   readonly weight: DeviceTensor;
-  /** d(lossScale·loss) / d weight; several weights may share one */
-  readonly gradient: DeviceTensor;
   /** in the order of the optimiser's slots */
   readonly slots: readonly DeviceTensor[];
 }
@@ -18,8 +16,12 @@ export interface UpdateTensors {
 export interface DeviceOptimiser {
   /** [norm of all gradients before clipping, factor of gradients, 1 or 0 when one was not finite] of the last update */
   readonly control: DeviceTensor;
-  /** Change weights and slots, after all earlier commands; nothing changes when a gradient is not finite. */
-  update(scalars: Slots<number>): Promise<void>;
+  /**
+   * Change weights and slots, after all earlier commands; nothing changes when a gradient is not finite.
+   *
+   * @param gradients  d(lossScale·loss) / d weight, in the order of the weights; cheapest when the same as last time
+   */
+  update(gradients: readonly DeviceTensor[], scalars: Slots<number>): Promise<void>;
   dispose(): void;
 }
 
@@ -36,7 +38,7 @@ const TOTAL_GROUP = 256;
 export async function deviceOptimiser(
   backend: Backend,
   optimiser: Optimiser,
-  tensors: readonly UpdateTensors[],
+  updated: readonly Updated[],
   options: Pick<StepOptions, 'maxGradNorm' | 'lossScale'>,
 ): Promise<DeviceOptimiser> {
   const device = backend.device!;
@@ -45,9 +47,8 @@ export async function deviceOptimiser(
     Kernel.compile(device, 'gradient norm', limitSource(options)),
     Kernel.compile(device, 'optimiser', updateSource(optimiser)),
   ]);
-  const sums = tensors.map(({ gradient }) =>
-    Math.min(MAX_SUM_GROUPS, Math.ceil(sizeOf(gradient.shape) / (GROUP * PER_INVOCATION))),
-  );
+  const sizes = updated.map(({ weight }) => sizeOf(weight.shape));
+  const sums = sizes.map((size) => Math.min(MAX_SUM_GROUPS, Math.ceil(size / (GROUP * PER_INVOCATION))));
   const floats = (name: string, length: number): Promise<DeviceTensor> =>
     DeviceTensor.create(backend, { shape: [length], dtype: 'float32' }, name);
   const partials = await floats('sums of squares', GROUP * sums.reduce((a, b) => a + b, 0));
@@ -61,22 +62,26 @@ export async function deviceOptimiser(
     offset += part.bytes;
     return part;
   });
-  const calls = [
-    ...tensors.map(({ gradient }, i) => square.on([gradient, parts[i]!], sums[i]!)),
+  const commands = (gradients: readonly DeviceTensor[]): readonly Dispatch[] => [
+    ...gradients.map((gradient, i) => square.on([gradient, parts[i]!], sums[i]!)),
     total.on([partials, control], 1),
-    ...tensors.map(({ weight, gradient, slots }) =>
+    ...updated.map(({ weight, slots }, i) =>
       apply.on(
-        [control, scalars, gradient, weight, ...slots],
-        Math.min(MAX_UPDATE_GROUPS, Math.ceil(sizeOf(weight.shape) / GROUP)),
+        [control, scalars, gradients[i]!, weight, ...slots],
+        Math.min(MAX_UPDATE_GROUPS, Math.ceil(sizes[i]! / GROUP)),
       ),
     ),
   ];
+  let known: { readonly gradients: readonly DeviceTensor[]; readonly calls: readonly Dispatch[] } | null =
+    null;
   return {
     control,
-    async update(values) {
+    async update(gradients, values) {
+      if (!known?.gradients.every((d, i) => d === gradients[i]))
+        known = { gradients, calls: commands(gradients) };
       const data = Float32Array.from(optimiser.scalars, (name) => values[name]!);
       await scalars.write({ data, shape: scalars.shape });
-      dispatch(device, calls);
+      dispatch(device, known.calls);
     },
     dispose() {
       for (const tensor of [partials, control, scalars]) tensor.dispose();

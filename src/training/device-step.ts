@@ -17,9 +17,9 @@ export async function deviceStep(
   const { optimiser, label = 'training step', metrics = {} } = options;
   const { backend } = weights;
   const names = trainable.map(({ name }) => name);
-  const numbers: Record<string, Value> = { loss };
-  for (const [name, value] of Object.entries(metrics)) numbers[`metric ${name}`] = value;
-  // shapes do not matter to the optimiser; two weights may have one gradient
+  const numbers: Record<string, Value> = { loss: unviewed(g, loss) };
+  for (const [name, value] of Object.entries(metrics)) numbers[`metric ${name}`] = unviewed(g, value);
+  // two weights may have one gradient
   const computed = gradients.map((d) => unviewed(g, d));
   const outputs = { ...numbers, ...Object.fromEntries(computed.map((d) => [`gradient ${d.name}`, d])) };
 
@@ -29,7 +29,7 @@ export async function deviceStep(
   const moments = optimiser.slots.length * trainable.reduce((sum, value) => sum + byteSize(value), 0);
   const memory = { ...run, weights: run.weights + moments };
   checkFits(memory, options.limits ?? {});
-  const program = await compile(g, outputs, weights, { frozen, label });
+  const program = await compile(g, outputs, weights, { frozen, capture: true, label });
 
   const create = async (
     specs: Readonly<Record<string, TensorSpec>>,
@@ -39,16 +39,14 @@ export async function deviceStep(
       tensors[name] = await DeviceTensor.create(backend, spec, name);
     return tensors;
   };
-  const feeds = await create(Object.fromEntries(program.feeds.map((feed) => [feed.name, feed])));
-  const results = await create(outputs);
+  const { feeds } = program.ownTensors!;
   const slots: Record<string, Record<string, DeviceTensor>> = {};
   for (const slot of optimiser.slots) {
     slots[slot] = await create(Object.fromEntries(trainable.map((weight) => [weight.name, weight])));
   }
   const updates = await Promise.all(
-    names.map(async (name, i) => ({
+    names.map(async (name) => ({
       weight: await weights.changeable(name),
-      gradient: results[`gradient ${computed[i]!.name}`]!,
       slots: optimiser.slots.map((slot) => slots[slot]![name]!),
     })),
   );
@@ -63,8 +61,9 @@ export async function deviceStep(
     memory,
     async step(batch, lr) {
       await Promise.all(Object.entries(feeds).map(([name, feed]) => feed.write(given(batch, name))));
-      await program.runDevice(feeds, results);
-      await update(optimiser.schedule(count + 1, lr));
+      const results = await program.runDevice(feeds);
+      const d = computed.map(({ name }) => results[`gradient ${name}`]!);
+      await update(d, optimiser.schedule(count + 1, lr));
       const reads = [control, ...Object.keys(numbers).map((name) => results[name]!)];
       const [norm, ...values] = (await backend.device!.read(reads)).map((raw) => new Float32Array(raw)[0]!);
       const number = Object.fromEntries(Object.keys(numbers).map((name, i) => [name, values[i]!]));
@@ -100,13 +99,13 @@ export async function deviceStep(
     async dispose() {
       await program.dispose();
       dispose();
-      const own = [feeds, results, ...Object.values(slots)].flatMap((tensors) => Object.values(tensors));
-      for (const tensor of own) tensor.dispose();
+      for (const tensor of Object.values(slots).flatMap((tensors) => Object.values(tensors)))
+        tensor.dispose();
     },
   };
 }
 
-/** The value behind a chain of reshapes, which as the last nodes of a graph would each copy their buffer. */
+/** The value behind a chain of reshapes: the same numbers, in a result that a captured program can replay. */
 function unviewed(g: Graph, value: Value): Value {
   const producer = g.nodes.find(({ outputs }) => outputs.includes(value));
   const [source] = producer?.op === 'Reshape' ? producer.inputs : [];
