@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { encode, requiredInputs } from '../onnx/encode';
-import { Graph } from '../onnx/graph';
+import { Graph, type Value } from '../onnx/graph';
 import * as op from '../onnx/ops';
 import { cases } from './cases';
 import { pullback } from './grad';
@@ -116,4 +116,25 @@ test('boolean and piecewise constant ops pass no gradient', async () => {
     const rule: Vjp = vjps[node.op as keyof typeof vjps];
     expect(rule({ g, x: node.inputs, y, dy: y, ys: [y], dys: [y], attrs: node.attrs })).toEqual([null]);
   }
+});
+
+test('the slope of gelu is that of its formula, at 0 and far out as well', async () => {
+  const points = Float32Array.of(0, 1e-22, -1e-12, 1e-10, -1e-4, 0.7, -3, 8, -12, 40, -1000);
+  const slopes = async (f: (g: Graph, x: Value) => Value): Promise<Float32Array> => {
+    const g = new Graph();
+    const x = g.feed('x', [points.length]);
+    const ones = g.constant(new Float32Array(points.length).fill(1), [points.length]);
+    const [dx] = pullback(g, [[f(g, x), ones]], [x]);
+    const run = await compile(g, [dx!]);
+    return (await run({ x: points }))[0]!;
+  };
+  const formula = await slopes((g, x) => {
+    const cdf = op.add(g, op.erf(g, op.mul(g, x, op.scalar(g, Math.SQRT1_2))), op.scalar(g, 1));
+    return op.mul(g, x, op.mul(g, cdf, op.scalar(g, 0.5)));
+  });
+  const rule = await slopes((g, x) => op.gelu(g, x));
+  points.forEach((point, i) => {
+    expect(Math.abs(rule[i]! - formula[i]!), `at ${point}`).toBeLessThan(1e-6);
+  });
+  expect(rule[0]).toBe(0.5);
 });
