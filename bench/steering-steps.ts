@@ -76,6 +76,7 @@ export function createSteering(load: OrtLoader, tree: FileTree) {
           source,
           contexts,
           samples: [source],
+          sourcePrompt: 'a photo of a dog',
           targetPrompt,
           options: options(what === 'edsd' ? { modeShift: 0 } : {}),
           seed: 0,

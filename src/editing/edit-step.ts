@@ -1,5 +1,5 @@
+import type { MaskState } from '../diffusion/subject-mask';
 import type { NdArray } from '../util/nd-array';
-import type { MaskState } from './mask';
 
 /** One step of any edit, as soon as it is done. */
 export interface EditStep {

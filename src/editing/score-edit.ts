@@ -1,11 +1,11 @@
 import { guided, type PredictNoise } from '../diffusion/guidance';
 import { addNoise, type Schedule } from '../diffusion/schedule';
 import { drawScore, lookAt, spreadTimesteps } from '../diffusion/score';
+import { type MaskState, SubjectMask } from '../diffusion/subject-mask';
 import { AppError } from '../util/errors';
 import { axpby, isFiniteArray, type NdArray, sub } from '../util/nd-array';
 import { createStepRng } from '../util/random';
 import { type EditStep, haltable, rms, untilHalted } from './edit-step';
-import { type MaskState, SubjectMask } from './mask';
 import type { ScoreMethod, ScoreOptions } from './methods';
 import { stepSchedules } from './step-size';
 

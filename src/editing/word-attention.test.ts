@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { createModel } from '../diffusion/model';
 import { lookAt, spreadTimesteps } from '../diffusion/score';
+import { SubjectMask } from '../diffusion/subject-mask';
 import { openBackend } from '../runtime/backend';
 import { loadOrtNode } from '../runtime/ort-node';
 import { tinyModel } from '../training/tiny-model';
 import { ndArray, sizeOf } from '../util/nd-array';
 import { createTorchRng } from '../util/random';
-import { SubjectMask } from './mask';
 import { attendToWords, type WordAttention, type WordMap } from './word-attention';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });

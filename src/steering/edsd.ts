@@ -11,7 +11,8 @@ import { axpby, type NdArray, ndArray } from '../util/nd-array';
 import type { TorchRng } from '../util/random';
 import type { SteerOptions } from './options';
 
-export interface EdsdLossOptions extends Pick<SteerOptions, 'oneStep' | 'jacobian' | 'edsdGuidance'> {
+export interface EdsdLossOptions
+  extends Pick<SteerOptions, 'oneStep' | 'jacobian' | 'edsdGuidance' | 'region'> {
   readonly predictionType: PredictionType;
   /** gradient rules for the second call, where its Jacobian is asked for */
   readonly table: VjpTable;
@@ -39,7 +40,10 @@ const asksAgain = ({ oneStep, jacobian }: EdsdLossOptions): boolean =>
  * With guidance ≠ 1 all three are guided, and the gradient flows through A's conditional half only (METHOD.md A2); the
  * empty prompt's states are then the last of `network.states`.
  *
- * Feeds: `reference` C and `edit_base` [1,C,h,w], `edit_rate` and `score_weight` [1], `edit_time_embedding` [1,C0]; for
+ * In 'surroundings' u is multiplied by a fed map, 1 where the subject is not (ours, see `surroundings`): the paper's loss
+ * holds the subject to the photo's as well.
+ *
+ * Feeds: `region` [1,1,h,w] if so; `reference` C and `edit_base` [1,C,h,w], `edit_rate` and `score_weight` [1], `edit_time_embedding` [1,C0]; for
  * networks that do not output noise `noise_of_output`, `noise_of_sample` and their `edit_…` twins [1].
  *
  * @see METHOD.md 3.3
@@ -87,6 +91,8 @@ export function edsdLoss(g: Graph, network: TrainedNetwork, options: EdsdLossOpt
         : delta;
   }
   if (options.jacobian === 'plus') cotangent = op.neg(g, cotangent);
+  if (options.region === 'surroundings')
+    cotangent = op.mul(g, cotangent, g.feed('region', [1, 1, ...a.shape.slice(2)]));
   const product = op.mul(g, op.detach(g, cotangent), a);
   const gap = op.sub(g, a, c);
   const mean = (v: Value): Value => op.reduceMean(g, v, [0, 1, 2, 3], false);

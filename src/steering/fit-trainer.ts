@@ -17,6 +17,7 @@ import { drawEdsd, edsdFeeds } from './edsd';
 import { modeShiftData } from './mode-shift';
 import { needsEmptyPrompt, objective, rowsOf } from './objective';
 import type { SteerOptions } from './options';
+import { surroundings } from './surroundings';
 import { type FitPlan, ownWeights, updateOnTop } from './trainables';
 
 /** Text states [1,L,D]: of the frozen model, and of the personalised one as it starts. */
@@ -34,6 +35,7 @@ export interface FitInputs {
   readonly contexts: FitContexts;
   /** guided samples [1,C,h,w] */
   readonly samples: readonly NdArray[];
+  readonly sourcePrompt: string;
   readonly targetPrompt: string;
   readonly options: SteerOptions;
   readonly seed: number;
@@ -58,7 +60,7 @@ const EDSD_SEED = 0x5eed;
 export async function fitTrainer(
   model: DiffusionModel,
   personalised: ModelParts,
-  { concept, source, contexts, samples, targetPrompt, options, seed }: FitInputs,
+  { concept, source, contexts, samples, sourcePrompt, targetPrompt, options, seed }: FitInputs,
   { recompute, attentionTile }: FitTrainerOptions,
 ): Promise<FitTrainer> {
   const { parts: base } = model;
@@ -107,6 +109,14 @@ export async function fitTrainer(
   ];
   const embed = (...timesteps: number[]): NdArray =>
     timestepEmbedding(timesteps, config.down[0]!.channels, config);
+  const region =
+    rows.edsd > 0 && options.region === 'surroundings'
+      ? await surroundings(
+          model,
+          { source, sourcePrompt, targetPrompt, context: contexts.source, seed },
+          options,
+        )
+      : null;
   const shift = { guided: samples, targetPrompt, batch: rows.guided, schedule, seed };
 
   return {
@@ -122,7 +132,7 @@ export async function fitTrainer(
         const { sample, t } = draw;
         const [empty, prompt, w] = [contexts.sourceEmpty, contexts.source, options.edsdGuidance];
         const reference = await guided(model.predictNoise, sample, t, empty, prompt, w);
-        Object.assign(feeds, edsdFeeds(schedule, draw, reference, edsd, embed));
+        Object.assign(feeds, edsdFeeds(schedule, draw, reference, edsd, embed), region && { region });
         noised.push(sample);
         timesteps.push(t);
       }

@@ -23,6 +23,7 @@ import { guidedSamples } from './guided-sampling';
 import { type SteerOptions, steerDefaults } from './options';
 import { patchNce } from './patch-nce';
 import { type SteerEvent, type SteerRequest, steer } from './steer';
+import { surroundings } from './surroundings';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
 const base = tinyModel(backend);
@@ -94,6 +95,7 @@ function linear(g: Graph, poison = false): TrainedNetwork {
 }
 
 const GAMMA = 0.1;
+const REGION = [1, 0, 0.5, 0];
 
 /** Steps of gradient descent on random x, W towards the frozen model 2·I; the loss by `build`. */
 async function descend(
@@ -117,6 +119,7 @@ async function descend(
       edit_base: base,
       edit_rate: scalar(GAMMA),
       score_weight: scalar(1),
+      region: ndArray(REGION, [1, 1, 1, 4]),
     };
     const feeds = g.feeds.flatMap(({ name }) => (all[name] ? [[name, all[name]] as const] : []));
     await trainer.step(Object.fromEntries(feeds), rate);
@@ -161,6 +164,36 @@ test('4: with no edit the gradient is that of ½·mean((A − sg(C))²)', async 
   still.w.forEach((v, i) => {
     expect(v).toBeCloseTo(plain.w[i]!, 6);
   });
+});
+
+test('in the surroundings alone, gradients are those of EDSD times the map, and none where it is 0', async () => {
+  const start = gaussian(1, [4, 4]).data;
+  const moved = async (region: SteerOptions['region']) => {
+    const { w } = await descend((g) => edsdLoss(g, linear(g), { ...form('minus'), region }));
+    return w.map((v, i) => v - start[i]!);
+  };
+  const [all, around] = [await moved('all'), await moved('surroundings')];
+  // entry i of W feeds place i mod 4 of the output alone
+  for (const [i, v] of around.entries()) expect(v).toBeCloseTo(REGION[i % 4]! * all[i]!, 6);
+});
+
+test('the surroundings are where the words that are replaced are not attended to', async () => {
+  const source = gaussian(3, [1, 4, 8, 8]);
+  const of = async (sourcePrompt: string, targetPrompt: string) => {
+    const context = await model.embed(sourcePrompt);
+    return surroundings(
+      model,
+      { source, sourcePrompt, targetPrompt, context, seed: 1 },
+      { tMin: 50, tMax: 950 },
+    );
+  };
+  const { data, shape } = await of('a cat', 'a <miso>');
+  expect(shape).toEqual([1, 1, 8, 8]);
+  expect(Math.min(...data)).toBeGreaterThanOrEqual(0);
+  expect(Math.min(...data)).toBeLessThan(0.2);
+  expect(Math.max(...data)).toBeGreaterThan(Math.min(...data));
+  expect(Math.max(...data)).toBeLessThanOrEqual(1);
+  expect(new Set((await of('a cat', 'a cat')).data)).toEqual(new Set([1]));
 });
 
 test('5: no gradient reaches the second call, the frozen model or the autoencoder', async () => {

@@ -32,6 +32,8 @@ export interface SteerOptions {
   readonly eta: number;
   /** weight of the EDSD loss; 0: mode shifting alone */
   readonly edsd: number;
+  /** where EDSD compares: everywhere, as the paper has it, or (ours) but where the photo's subject is */
+  readonly region: 'all' | 'surroundings';
   /** the one-step edit x̂_t: E3a, E3b, E3c, or x_t itself (METHOD.md A1) */
   readonly oneStep: 'dds' | 'sds' | 'ddim' | 'none';
   /** γ, size of the one-step edit; for 'ddim' the share of T that its step spans */
@@ -72,6 +74,7 @@ const defaults: SteerOptions = {
   patches: 256,
   eta: 0.1,
   edsd: 1,
+  region: 'all',
   oneStep: 'dds',
   gamma: 0.1,
   jacobian: 'minus',
@@ -141,6 +144,12 @@ export const steerFields: Readonly<Record<string, NumberField | ChoiceField>> = 
     0,
     10,
     0.1,
+  ),
+  region: choice(
+    'Agree where',
+    'all is the method; surroundings leaves the subject to the samples.',
+    'all',
+    'surroundings',
   ),
   modeShift: number('Weight of the samples', 'How far they hold the look; 0 switches them off.', 0, 10, 0.05),
   samples: number('Guided samples', 'Pictures of the concept in the photo’s layout, made first.', 1, 16, 1),

@@ -117,7 +117,7 @@ export async function* steer(
     const run = await fitTrainer(
       model,
       personalised,
-      { concept, source, contexts, samples, targetPrompt: request.targetPrompt, options, seed },
+      { ...request, source, contexts, samples, options },
       host,
     );
     try {

@@ -19,7 +19,7 @@ from train_vae import build
 EDITING = Path(__file__).with_name("editing.json")
 STEERING = Path(__file__).with_name("steering.json")
 LEARNING = Path(__file__).with_name("learning.json")
-RARE_WORD = "k"  # one token, in no caption: "sks" is three, and "a sks cat" is hardly a cat any more
+RARE_WORD = "v"  # one token, in no caption: "sks" is three, and "a sks cat" is hardly a cat any more
 
 
 def write_json(path: Path, value) -> None:

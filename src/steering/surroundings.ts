@@ -1,0 +1,44 @@
+/** Where the photo's subject is not. */
+import type { DiffusionModel } from '../diffusion/model';
+import { lookAt, spreadTimesteps } from '../diffusion/score';
+import { SubjectMask } from '../diffusion/subject-mask';
+import { type NdArray, zeros } from '../util/nd-array';
+import { phrasesOf, promptDiff } from '../util/prompt-diff';
+
+/** Looks at the photo, spread over the noise levels, as many as an edit takes before its first step. */
+const LOOKS = 10;
+
+export interface SurroundingsInputs {
+  /** photo [1,C,h,w], already × scaling factor */
+  readonly source: NdArray;
+  readonly sourcePrompt: string;
+  readonly targetPrompt: string;
+  /** states [1,L,D] of the source prompt */
+  readonly context: NdArray;
+  readonly seed: number;
+}
+
+/**
+ * 1 − M, M the soft mask that an edit with these prompts confines itself to (METHOD.md E10): the frozen model's
+ * attention to the words that the target prompt replaces.
+ *
+ * @returns [1,1,h,w] in [0,1]; ones where the prompts differ in no subject
+ */
+export async function surroundings(
+  model: Pick<DiffusionModel, 'watch' | 'schedule'>,
+  { source, sourcePrompt, targetPrompt, context, seed }: SurroundingsInputs,
+  { tMin, tMax }: { readonly tMin: number; readonly tMax: number },
+): Promise<NdArray> {
+  const [, , h, w] = source.shape as readonly [number, number, number, number];
+  const { subject } = promptDiff(sourcePrompt, targetPrompt);
+  const watched = subject === null ? null : model.watch(sourcePrompt, phrasesOf(subject));
+  const everywhere = zeros([1, 1, h, w]);
+  if (!watched) return { ...everywhere, data: everywhere.data.fill(1) };
+  const mask = new SubjectMask();
+  for (const [index, t] of spreadTimesteps(tMin, tMax, LOOKS).entries()) {
+    await watched.predictNoise(lookAt(model.schedule, source, t, { seed, index }), t, context);
+    mask.add(watched.latestMaps());
+  }
+  const { data, shape } = mask.at(h, w);
+  return { data: data.map((v) => 1 - v), shape };
+}
