@@ -96,7 +96,7 @@ test('a concept is learned, stopped by Ctrl-C, resumed to its end, and used by a
   const resumed = await learn([...args, '--resume', checkpoint]);
   expect(resumed.code, resumed.stderr).toBe(0);
   expect(resumed.stderr).not.toContain('step 6 of 60');
-  expect(resumed.stdout).toContain('sks cat, 60 steps');
+  expect(resumed.stdout).toContain('v cat, 60 steps');
   expect(await readdir(samples)).toContain('00060.png');
   expect(await readdir(folder), 'the checkpoint stays').toContain(checkpoint.split('/').at(-1));
 
