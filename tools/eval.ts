@@ -12,6 +12,7 @@ import { executeRuns, type Outcome, planRuns } from './eval/runs';
 import { openStore } from './eval/store';
 import { sweepsPage } from './eval/sweeps';
 import { TABLES, type Table } from './eval/variants';
+import { writeImage } from './images';
 
 const DOCS = join(import.meta.dirname, '../docs');
 
@@ -47,12 +48,10 @@ async function main(argv: readonly string[]): Promise<void> {
     );
 
   if (args.job === 'concepts') {
+    const { text, sheet } = await conceptsPage(lab, store, instruments, circumstances, args, say);
     for (const folder of folders) {
-      await writePage(
-        folder,
-        'concepts.md',
-        await conceptsPage(lab, store, instruments, circumstances, args, folder, say),
-      );
+      await writePage(folder, 'concepts.md', text);
+      await writeImage(join(folder, 'concepts.jpg'), sheet, 'jpeg', { quality: 85 });
     }
   } else if (args.job === 'sweeps') {
     const text = await sweepsPage(args, circumstances, execute);

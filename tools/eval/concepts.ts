@@ -1,9 +1,7 @@
 /** How well each method learns a figure, seen in pictures of it made from words alone. */
-import { join } from 'node:path';
 import { clipI } from '../../src/metrics/clip-image';
 import { applyConcept, type Concept } from '../../src/personalization/concept';
 import type { Pixels } from '../../src/util/pixels';
-import { writeImage } from '../images';
 import type { EvalArguments } from './arguments';
 import { type EvalConcept, type EvalData, picture, promptOf } from './data';
 import type { Lab } from './lab';
@@ -52,9 +50,8 @@ export async function conceptsPage(
   instruments: Instruments,
   circumstances: Circumstances,
   { methods, overrides, seeds }: Pick<EvalArguments, 'methods' | 'overrides' | 'seeds'>,
-  folder: string,
   say: (text: string) => void,
-): Promise<string> {
+): Promise<{ readonly text: string; readonly sheet: Pixels }> {
   const { data } = circumstances;
   const rows: Row[] = [];
   const sheet: (Pixels | null)[][] = [];
@@ -73,12 +70,9 @@ export async function conceptsPage(
     }
     sheet.push(shown);
   }
-  await writeImage(join(folder, 'concepts.jpg'), contactSheet(sheet, lab.model.size), 'jpeg', {
-    quality: 85,
-  });
   const seconds = rows.reduce((sum, row) => sum + row.seconds, 0);
   const order = (methods ?? METHODS).map((method) => `two of ${method}`).join(', ');
-  return page([
+  const text = page([
     head('Concepts', circumstances, seconds),
     `Each method learned ${Math.min(FIGURES, data.concepts.length)} figures from ${data.concepts[0]!.references.length} pictures; ` +
       `${TEMPLATES.length} pictures of each were then made from words (DDIM, ${SAMPLING.steps} steps, guidance ${SAMPLING.guidance}). ` +
@@ -88,6 +82,7 @@ export async function conceptsPage(
     `![Concepts](concepts.jpg)`,
     `Columns: a reference, ${order}.`,
   ]);
+  return { text, sheet: contactSheet(sheet, lab.model.size) };
 }
 
 async function judged(
