@@ -44,6 +44,8 @@ export interface FitInputs {
 export interface FitTrainerOptions {
   readonly recompute?: readonly ('block' | 'tile')[];
   readonly attentionTile?: number;
+  /** looked at before the network calls that come before the first step */
+  readonly signal?: AbortSignal;
 }
 
 export interface FitTrainer extends Pick<FitPlan, 'onTop' | 'delta'> {
@@ -61,12 +63,22 @@ export async function fitTrainer(
   model: DiffusionModel,
   personalised: ModelParts,
   { concept, source, contexts, samples, sourcePrompt, targetPrompt, options, seed }: FitInputs,
-  { recompute, attentionTile }: FitTrainerOptions,
+  { recompute, attentionTile, signal }: FitTrainerOptions,
 ): Promise<FitTrainer> {
   const { parts: base } = model;
   const { schedule, tokenizer, unet, textEncoder } = base;
   const { config, weights } = unet;
   const { dtype } = weights;
+  const rows = rowsOf(options);
+  // before anything is compiled that an interruption would have to free
+  const region =
+    rows.edsd > 0 && options.region === 'surroundings'
+      ? await surroundings(
+          model,
+          { source, sourcePrompt, targetPrompt, context: contexts.source, seed, signal },
+          options,
+        )
+      : null;
   const plan =
     options.loraRank > 0
       ? updateOnTop(base, personalised, concept, options.loraRank, seed)
@@ -102,21 +114,12 @@ export async function fitTrainer(
   });
   const conditioning = await plan.conditioning();
 
-  const rows = rowsOf(options);
   const prompts = [
     ...Array<string>(rows.edsd + rows.guided).fill(targetPrompt),
     ...(needsEmptyPrompt(options) ? [''] : []),
   ];
   const embed = (...timesteps: number[]): NdArray =>
     timestepEmbedding(timesteps, config.down[0]!.channels, config);
-  const region =
-    rows.edsd > 0 && options.region === 'surroundings'
-      ? await surroundings(
-          model,
-          { source, sourcePrompt, targetPrompt, context: contexts.source, seed },
-          options,
-        )
-      : null;
   const shift = { guided: samples, targetPrompt, batch: rows.guided, schedule, seed };
 
   return {

@@ -179,11 +179,11 @@ test('in the surroundings alone, gradients are those of EDSD times the map, and 
 
 test('the surroundings are where the words that are replaced are not attended to', async () => {
   const source = gaussian(3, [1, 4, 8, 8]);
-  const of = async (sourcePrompt: string, targetPrompt: string) => {
+  const of = async (sourcePrompt: string, targetPrompt: string, signal?: AbortSignal) => {
     const context = await model.embed(sourcePrompt);
     return surroundings(
       model,
-      { source, sourcePrompt, targetPrompt, context, seed: 1 },
+      { source, sourcePrompt, targetPrompt, context, seed: 1, signal },
       { tMin: 50, tMax: 950 },
     );
   };
@@ -194,6 +194,7 @@ test('the surroundings are where the words that are replaced are not attended to
   expect(Math.max(...data)).toBeGreaterThan(Math.min(...data));
   expect(Math.max(...data)).toBeLessThanOrEqual(1);
   expect(new Set((await of('a cat', 'a cat')).data)).toEqual(new Set([1]));
+  await expect(of('a cat', 'a <miso>', AbortSignal.abort())).rejects.toThrow(/abort/i);
 });
 
 test('5: no gradient reaches the second call, the frozen model or the autoencoder', async () => {

@@ -16,6 +16,8 @@ export interface SurroundingsInputs {
   /** states [1,L,D] of the source prompt */
   readonly context: NdArray;
   readonly seed: number;
+  /** looked at before every network call */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface SurroundingsInputs {
  */
 export async function surroundings(
   model: Pick<DiffusionModel, 'watch' | 'schedule'>,
-  { source, sourcePrompt, targetPrompt, context, seed }: SurroundingsInputs,
+  { source, sourcePrompt, targetPrompt, context, seed, signal }: SurroundingsInputs,
   { tMin, tMax }: { readonly tMin: number; readonly tMax: number },
 ): Promise<NdArray> {
   const [, , h, w] = source.shape as readonly [number, number, number, number];
@@ -36,6 +38,7 @@ export async function surroundings(
   if (!watched) return { ...everywhere, data: everywhere.data.fill(1) };
   const mask = new SubjectMask();
   for (const [index, t] of spreadTimesteps(tMin, tMax, LOOKS).entries()) {
+    signal?.throwIfAborted();
     await watched.predictNoise(lookAt(model.schedule, source, t, { seed, index }), t, context);
     mask.add(watched.latestMaps());
   }
