@@ -73,7 +73,7 @@ export function createImageEncoder(
 }
 
 /** Cosine of two unit vectors. @throws AppError SHAPE */
-export function cosine(a: Float32Array, b: Float32Array): number {
+function cosine(a: Float32Array, b: Float32Array): number {
   if (a.length !== b.length) throw new AppError('SHAPE', `${a.length} and ${b.length} values do not compare`);
   return a.reduce((sum, v, i) => sum + v * b[i]!, 0);
 }
@@ -83,7 +83,7 @@ export const clipI = (picture: Float32Array, references: readonly Float32Array[]
   references.reduce((sum, reference) => sum + cosine(picture, reference), 0) / references.length;
 
 /** @returns the vector at length 1 */
-export function unit(vector: Float32Array): Float32Array {
+function unit(vector: Float32Array): Float32Array {
   const length = Math.sqrt(vector.reduce((sum, v) => sum + v * v, 0));
   return vector.map((v) => v / length);
 }

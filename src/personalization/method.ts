@@ -1,3 +1,4 @@
+import { withArticle } from '../util/article';
 import { AppError } from '../util/errors';
 
 /** Options of every method; a method without a part of it has 0 there. */
@@ -156,10 +157,7 @@ export const learnFields: Readonly<Record<keyof LearnOptions & string, OptionFie
 
 /** A template with its words in place: 'a photo of a {}', 'elephant' → 'a photo of an elephant'. */
 export const fillTemplate = (template: string, words: string): string =>
-  template.replace(
-    /(\ba )?\{\}/,
-    (_, article = '') => `${article && (/^[aeiou]/i.test(words) ? 'an ' : 'a ')}${words}`,
-  );
+  template.replace(/(\ba )?\{\}/, (_, article) => (article ? withArticle(words) : words));
 
 /**
  * Learning rate of step 0, 1, …

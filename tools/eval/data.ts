@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resize } from '../../src/formats/resize';
 import { toMask, toTensor } from '../../src/formats/tensor';
+import { withArticle } from '../../src/util/article';
 import { AppError } from '../../src/util/errors';
 import type { NdArray } from '../../src/util/nd-array';
 import type { Pixels } from '../../src/util/pixels';
@@ -82,4 +83,4 @@ export const mask = async (data: EvalData, { mask: file }: EvalPair, size: numbe
 
 /** 'a photo of {} on grass', 'elephant' → 'a photo of an elephant on grass' */
 export const promptOf = (template: string, subject: string): string =>
-  template.replace('{}', `${/^[aeiou]/.test(subject) ? 'an' : 'a'} ${subject}`);
+  template.replace('{}', () => withArticle(subject));
