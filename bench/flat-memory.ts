@@ -29,7 +29,7 @@ export const flatMemory: Bench = async () => [
   ...(await withBrowser((browser) => inBrowser(browser, 'wasm', EDITS.cpu, STEPS.cpu))),
 ];
 
-/** By itself: on the software adapter it takes an hour where the others take minutes. */
+/** By itself: one run of a network costs the software adapter what a hundred cost WebAssembly. */
 export const flatWebGpu = async (): Promise<Measurement[]> =>
   withBrowser((browser) => inBrowser(browser, 'webgpu', EDITS.webgpu, STEPS.webgpu));
 
