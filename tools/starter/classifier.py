@@ -57,7 +57,7 @@ def labels(scenes: list) -> dict:
 
 def renders(folder, limit) -> tuple[torch.Tensor, dict]:
     """Pictures uint8 [N, 3, S, S] and their labels, of every split that is there and is not held out."""
-    splits = [s for s in ("train", "pair", "judge") if any(folder.glob(f"{s}-*.npz"))]
+    splits = [s for s in ("train", "pair", "pattern", "judge") if any(folder.glob(f"{s}-*.npz"))]
     parts = [load(folder, s, limit) for s in splits]
     scenes = [scene for part in parts for scene in part[2]]
     return torch.from_numpy(np.concatenate([part[0] for part in parts])).permute(0, 3, 1, 2), labels(scenes)

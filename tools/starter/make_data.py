@@ -14,8 +14,8 @@ from world.figures import CLASSES
 
 SHARD = 500
 # First scene number by split: the judge (classifier) sees other renders than the starter, test only held-out figures.
-# "pair" holds, for each scene of "train", the same scene with another figure.
-FIRST = {"train": 0, "pair": 0, "judge": 1 << 22, "test": 0}
+# "pair" holds, for each scene of "train", the same scene with another figure; "pattern" with another pattern on it.
+FIRST = {"train": 0, "pair": 0, "pattern": 0, "judge": 1 << 22, "test": 0}
 
 
 def make_scene(index: int, held_out: bool) -> dict:
@@ -32,10 +32,23 @@ def counterpart(index: int) -> dict:
     return other if rng.random() < 0.5 else scene.with_identity(other, scene.pick_identity(rng, False, 6000))
 
 
+def repatterned(index: int) -> dict:
+    """Training scene number `index` with another pattern on the figure, never none."""
+    one, rng = make_scene(index, False), scene.rng_for("repatterned", index)
+    old = one["figure"]["identity"]["pattern"]
+    return scene.with_pattern(one, str(rng.choice([p for p in scene.PATTERNS[1:] if p != old])))
+
+
+def scene_of(split: str, index: int) -> dict:
+    """Scene number `index` of a split."""
+    other = {"pair": counterpart, "pattern": repatterned}.get(split)
+    return other(index) if other else make_scene(index, split == "test")
+
+
 def make_shard(path: Path, first: int, count: int, split: str, size: int) -> None:
     """Write `path`.npz (images [n, S, S, 3], masks [n, S, S]) and `path`.jsonl."""
     numbers = range(first, first + count)
-    scenes = [counterpart(i) if split == "pair" else make_scene(i, split == "test") for i in numbers]
+    scenes = [scene_of(split, i) for i in numbers]
     drawn = [picture.picture(s, size) for s in scenes]
     path.with_suffix(".jsonl").write_text("".join(json.dumps(s) + "\n" for s in scenes))
     images = np.stack([d[0] for d in drawn])

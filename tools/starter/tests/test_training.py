@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from attention import install, misplaced  # noqa: E402
 from diffusers.models.attention_processor import AttnProcessor  # noqa: E402
-from make_data import counterpart, make_scene  # noqa: E402
+from make_data import counterpart, make_scene, repatterned  # noqa: E402
 from muon import Muon, orthogonal  # noqa: E402
 from train_unet import TAUGHT, alphas_cumprod, build_unet, loss_of  # noqa: E402
 
@@ -88,3 +88,10 @@ def test_a_counterpart_shares_everything_but_the_figure_s_class_and_maybe_look()
         assert one["figure"]["class"] != other["figure"]["class"]
     looks = [make_scene(i, False)["figure"]["identity"] == counterpart(i)["figure"]["identity"] for i in range(60)]
     assert 0.25 < np.mean(looks) < 0.75
+
+
+def test_a_scene_is_repatterned_and_otherwise_the_same():
+    for i in range(12):
+        one, other = make_scene(i, False), repatterned(i)
+        old, new = one["figure"]["identity"].pop("pattern"), other["figure"]["identity"].pop("pattern")
+        assert new not in (old, "plain") and one == other

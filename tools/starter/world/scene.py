@@ -108,5 +108,11 @@ def with_identity(scene: dict, identity_id: int) -> dict:
     return {**scene, "figure": {**scene["figure"], "identity": identity(identity_id)}}
 
 
+def with_pattern(scene: dict, pattern: str) -> dict:
+    """The true edit of a pattern word: another pattern in the same colours, everything else the same."""
+    figure = scene["figure"]
+    return {**scene, "figure": {**figure, "identity": {**figure["identity"], "pattern": pattern}}}
+
+
 def is_animal(cls: str) -> bool:
     return cls in ANIMALS
