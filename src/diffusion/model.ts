@@ -3,15 +3,16 @@ import type { UNetConfig } from '../models/unet-config';
 import { type TinyVaeConfig, type VaeConfig, vaeFactor } from '../models/vae-config';
 import type { WeightStore } from '../runtime/weights';
 import { AppError } from '../util/errors';
-import { type NdArray, rows, stack, zeros } from '../util/nd-array';
+import type { NdArray } from '../util/nd-array';
 import { createAutoencoder } from './autoencoder';
-import { createDenoiser, type DenoiserOptions, type PartAttention, type Prediction } from './denoiser';
-import { denoiserNoise, noisePredictor, type PredictNoise } from './guidance';
+import { createDenoiser, type DenoiserOptions, type PartAttention } from './denoiser';
+import { denoiserNoise, type PredictNoise } from './guidance';
 import { LatentRgb } from './latent-rgb';
 import { type Changes, createPersonaliser, wordsOf } from './personalise';
 import type { Schedule } from './schedule';
 import { createTextEncoder } from './text-encoder';
 import type { Tokenizer } from './tokenizer';
+import { type WatchedPredictor, watchPhrases } from './watch';
 
 /** A checkpoint's parts: configs as parsed, weights by state-dict key. */
 export interface ModelParts {
@@ -24,6 +25,8 @@ export interface ModelParts {
     readonly learned?: NdArray;
   };
   readonly tokenizer: Tokenizer;
+  /** what the text encoder has hardly read, so that it can stand for anything. METHOD.md 7.6 */
+  readonly rareWord: string;
   readonly schedule: Schedule;
 }
 
@@ -65,12 +68,6 @@ export interface DiffusionModel {
 /** What a concept gives a model of its own. */
 export type PersonalModel = Pick<DiffusionModel, 'attend' | 'embed' | 'predictNoise' | 'tokenizer' | 'unet'>;
 
-export interface WatchedPredictor {
-  readonly predictNoise: PredictNoise;
-  /** maps [K,h',w'] of the latest evaluation, of its last row (in guidance: the conditional one), one per phrase found */
-  latestMaps(): NdArray;
-}
-
 /**
  * @param limits  bytes that a run may take in all and in one tensor
  * @throws AppError TOO_BIG, UNSUPPORTED_MODEL
@@ -99,20 +96,6 @@ export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']
   );
   const personaliser = createPersonaliser(parts, { height, width, tokens, limits });
 
-  const predictor = (tokenWeights: NdArray | null, watch: (p: Prediction) => void): PredictNoise =>
-    noisePredictor(
-      Object.assign(
-        async (x: NdArray, t: number, context: NdArray) => {
-          const weights = tokenWeights && stack(Array(x.shape[0]!).fill(tokenWeights));
-          const prediction = await denoiser.predict(x, t, context, weights ?? undefined);
-          watch(prediction);
-          return prediction.output;
-        },
-        { batched: denoiser.maxBatch >= 2 },
-      ),
-      schedule,
-    );
-
   return {
     unet,
     parts,
@@ -126,30 +109,9 @@ export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']
     encode: autoencoder.encode,
     decode: autoencoder.decode,
     embed: text.embed,
-    predictNoise: predictor(null, () => {}),
+    predictNoise: denoiserNoise(denoiser, schedule),
     attend: denoiser.attend,
-    watch(prompt, phrases) {
-      const found = phrases
-        .map((phrase) => tokenizer.tokenPositions(prompt, phrase))
-        .filter((positions) => positions.length > 0);
-      if (found.length === 0) return null;
-      const tokenWeights = zeros([1, tokens, found.length]);
-      for (const [k, positions] of found.entries()) {
-        for (const at of positions) tokenWeights.data[at * found.length + k] = 1 / positions.length;
-      }
-      let latest: NdArray | null = null;
-      const predictNoise = predictor(tokenWeights, ({ attention }) => {
-        const last = rows(attention, attention.shape[0]! - 1, attention.shape[0]!);
-        latest = { data: last.data, shape: last.shape.slice(1) };
-      });
-      return {
-        predictNoise,
-        latestMaps() {
-          if (!latest) throw new AppError('GRAPH', 'no attention map before the first evaluation');
-          return latest;
-        },
-      };
-    },
+    watch: (prompt, phrases) => watchPhrases(denoiser, parts, prompt, phrases),
     async personalise(changes) {
       const own = await personaliser.apply(changes);
       const words = wordsOf(parts, changes.tokens);

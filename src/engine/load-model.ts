@@ -46,15 +46,16 @@ export async function loadParts(tree: FileTree, backend: Backend, precision: Pre
   const dtype = half ? 'float16' : 'float32';
   const open = <Name extends ComponentName>(folder: string, classes: readonly Name[]) =>
     openComponent(tree, backend, dtype, folder, classes);
-  const [unet, vae, textEncoder, tokenizer, scheduler] = await Promise.all([
+  const [unet, vae, textEncoder, tokenizer, scheduler, index] = await Promise.all([
     open('unet', ['UNet2DConditionModel']),
     open('vae', ['AutoencoderKL', 'AutoencoderTiny']),
     open('text_encoder', ['CLIPTextModel']),
     openTokenizer(tree),
     readJson(tree, 'scheduler/scheduler_config.json'),
+    readJson(tree, 'model_index.json', {}),
   ]);
   const schedule = createSchedule(parseSchedulerConfig(scheduler));
-  return { unet, vae, textEncoder, tokenizer, schedule };
+  return { unet, vae, textEncoder, tokenizer, schedule, rareWord: rareWordIn(index) };
 }
 
 async function openComponent<Name extends ComponentName>(
@@ -144,13 +145,16 @@ export async function readModelInfo(tree: FileTree): Promise<{
       size: (config.sampleSize?.[0] ?? 64) * factor,
       family: familyOf(config.crossAttentionDim),
       license: text('license', 'unknown'),
-      rareWord: text('rareWord', 'sks'),
+      rareWord: rareWordIn(index),
     },
     editing: numbersIn(index.editing),
     learning: mapValues(index.learning, (presets) => mapValues(presets, numbersIn)),
     steering: mapValues(index.steering, (options) => optionsIn(options, ['number', 'string'])),
   };
 }
+
+const rareWordIn = ({ rareWord }: Readonly<Record<string, unknown>>): string =>
+  typeof rareWord === 'string' ? rareWord : 'sks';
 
 const mapValues = <T>(value: unknown, each: (value: unknown) => T): Record<string, T> =>
   Object.fromEntries(

@@ -1,4 +1,4 @@
-import { commonOptions, type PersonalizationMethod } from './method';
+import { commonOptions, type PersonalizationMethod, PLAIN_TEMPLATE } from './method';
 
 /**
  * Fine-tune the whole UNet on "a photo of a <rare word> <class>", while generated pictures of the class keep its meaning.
@@ -13,7 +13,7 @@ export const dreambooth: PersonalizationMethod = {
   help: 'Strongest likeness; needs the most memory and a file as large as the model.',
   defaults: { ...commonOptions, steps: 400, learningRate: 5e-6, priorPictures: 50 },
   presets: { quick: { steps: 200, priorPictures: 0 }, best: { steps: 800, priorPictures: 200 } },
-  templates: ['a photo of a {}'],
+  templates: [PLAIN_TEMPLATE],
   subject: (token, classWord) => `${token} ${classWord}`,
   rowsStart: 'class',
   unet: /./,

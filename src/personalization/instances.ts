@@ -4,7 +4,7 @@ import { vaeFactor } from '../models/vae-config';
 import type { Example } from '../training/data';
 import { AppError } from '../util/errors';
 import { type Resize, viewsOf } from './augment';
-import { fillTemplate } from './method';
+import { fillTemplate, templatesOf } from './method';
 import { personalizationMethods } from './methods';
 import type { LearnRequest } from './plan';
 
@@ -15,8 +15,11 @@ export async function encodeInstances(
   resize: Resize,
   signal?: AbortSignal,
 ): Promise<Example[]> {
-  const { method: name, pictures, token, classWord, seed } = request;
+  const { method: name, options, pictures, token, classWord, seed } = request;
   const method = personalizationMethods[name]!;
+  const plain = options.varied === 0 && method.augmentation === 'scale';
+  const augmentation = plain ? 'flip' : method.augmentation;
+  const templates = templatesOf(method, options);
   const subject = method.subject(token, classWord);
   const { config, weights } = base.vae;
   const [side, factor] = [pictures[0]!.shape[3]!, vaeFactor(config)];
@@ -27,12 +30,12 @@ export async function encodeInstances(
   try {
     const examples: Example[] = [];
     for (const [i, picture] of pictures.entries()) {
-      const views = await viewsOf(picture, method.augmentation, { resize, factor, seed: seed + i });
+      const views = await viewsOf(picture, augmentation, { resize, factor, seed: seed + i });
       for (const { picture: view, prefix, mask } of views) {
         signal?.throwIfAborted();
         examples.push({
           latent: await autoencoder.posterior(view),
-          prompts: method.templates.map((template) => prefix + fillTemplate(template, subject)),
+          prompts: templates.map((template) => prefix + fillTemplate(template, subject)),
           ...(mask && { mask }),
         });
       }

@@ -2,17 +2,20 @@ import { expect, test } from 'vitest';
 import { createTextEncoder } from '../diffusion/text-encoder';
 import { openBackend } from '../runtime/backend';
 import { loadOrtNode } from '../runtime/ort-node';
+import { TOKEN_ROWS } from '../training/denoising-loss';
 import type { Checkpoint } from '../training/loop';
 import { tinyModel } from '../training/tiny-model';
 import { type NdArray, ndArray } from '../util/nd-array';
 import { createTorchRng } from '../util/random';
 import { flipped, viewsOf } from './augment';
 import { applyConcept, type Concept } from './concept';
+import { encodeInstances } from './instances';
 import { type LearnEvent, type LearnHost, learn } from './learn';
 import { factorNames, mergeLora } from './lora';
 import type { LearnOptions } from './method';
 import { personalizationMethods } from './methods';
-import { conceptOf } from './plan';
+import { conceptOf, plan } from './plan';
+import { onSubject } from './subject-region';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 2 });
 const base = tinyModel(backend);
@@ -196,4 +199,40 @@ test("Custom Diffusion's views stay inside the picture, and their valid region i
   }
   expect(flipped(flipped(picture(1)))).toEqual(picture(1));
   expect(flipped(picture(1)).data[0]).toBe(picture(1).data[15]);
+});
+
+test('examples count where the model sees the class word, within what was valid', async () => {
+  const valid = new Float32Array(64).map((_, i) => Number(i % 8 < 4));
+  const [encoded] = await encodeInstances(base, request('textual-inversion'), resize);
+  const example = { ...encoded!, mask: valid };
+  const options = { classWord: 'cat', seed: 1, limits: {} };
+  const [seen, half] = [
+    await onSubject(base, [encoded!], options),
+    await onSubject(base, [example], options),
+  ].map((examples) => examples[0]!.mask!);
+  expect(Math.max(...seen!)).toBeCloseTo(1, 5);
+  expect(Math.min(...seen!)).toBeGreaterThanOrEqual(0);
+  expect(new Set(seen).size).toBeGreaterThan(30);
+  expect(half).toEqual(seen!.map((v, i) => v * valid[i]!));
+  const nowhere = { ...encoded!, mask: new Float32Array(64) };
+  expect((await onSubject(base, [nowhere], options))[0]).toEqual(nowhere);
+});
+
+test('without variation pictures are shown whole, as they are and mirrored', async () => {
+  const of = async (varied: number) => {
+    const examples = await encodeInstances(base, request('custom-diffusion', { varied }), resize);
+    return { count: examples.length, prompts: [...new Set(examples.flatMap(({ prompts }) => prompts))] };
+  };
+  expect(await of(0)).toEqual({ count: 4, prompts: ['a photo of a <miso> cat'] });
+  expect((await of(1)).count).toBe(24);
+  expect((await of(1)).prompts).toContain('photo of a <miso> cat');
+});
+
+test("a new word starts as the class word, or as the model's rare word", async () => {
+  const start = async (method: string, rareWord: string) => {
+    const { trainables } = plan({ ...base, rareWord }, request(method));
+    return trainables.get(TOKEN_ROWS)!.start();
+  };
+  expect(await start('custom-diffusion', 'cat')).toEqual(await start('textual-inversion', 'dog'));
+  expect(await start('custom-diffusion', 'dog')).not.toEqual(await start('custom-diffusion', 'cat'));
 });

@@ -13,9 +13,10 @@ import { frozenText, trainedText } from './conditioning';
 import { configHash } from './config-hash';
 import { encodeInstances } from './instances';
 import { withLora } from './lora';
-import { fillTemplate, rateOf } from './method';
+import { fillTemplate, rateOf, templatesOf } from './method';
 import { firstTokenDetached, type LearnRequest, plan } from './plan';
 import { priorExamples } from './prior';
+import { onSubject } from './subject-region';
 
 export interface LearnHost {
   readonly resize: Resize;
@@ -55,17 +56,21 @@ export async function* learn(
   const hash = await configHash(base, request);
 
   yield { kind: 'stage', name: 'encode' };
-  const instances = await encodeInstances(base, request, host.resize, host.signal);
+  const encoded = await encodeInstances(base, request, host.resize, host.signal);
+  const { limits, signal } = host;
+  const { classWord, seed } = request;
+  const instances =
+    options.subjectOnly === 1 ? await onSubject(base, encoded, { classWord, seed, limits, signal }) : encoded;
   const { latent } = instances[0]!;
   const priors: Example[] = [];
   if (options.priorPictures > 0) {
     const made = priorExamples(base, {
-      classPrompt: fillTemplate(method.templates[0]!, request.classWord),
+      classPrompt: fillTemplate(templatesOf(method, options)[0]!, classWord),
       count: options.priorPictures,
-      seed: request.seed,
+      seed,
       latentShape: latent.mean.shape,
-      limits: host.limits,
-      signal: host.signal,
+      limits,
+      signal,
       ...(host.priorSteps && { steps: host.priorSteps }),
     });
     for await (const example of made) {
@@ -82,7 +87,7 @@ export async function* learn(
     batch: options.batch,
     schedule: base.schedule,
     evenLevels: options.evenLevels === 1,
-    seed: request.seed,
+    seed,
   };
   const { dtype } = base.unet.weights;
   const { config } = base.unet;
@@ -108,7 +113,7 @@ export async function* learn(
   const trainer = await compileStep(g, loss, [...trainables.keys()], store, {
     optimiser: adamw({ weightDecay: options.weightDecay }),
     ...stepPrecision(dtype),
-    limits: host.limits,
+    limits,
     ...(host.recompute && { recompute: host.recompute }),
     label: method.label,
   });

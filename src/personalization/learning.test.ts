@@ -16,7 +16,8 @@ import { personalizationMethods } from './methods';
 import { firstTokenDetached, plan } from './plan';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 2 });
-const base = tinyModel(backend);
+/** New words start where tools/oracle/make_learning.py has them start. */
+const base = { ...tinyModel(backend), rareWord: 'cat' };
 const [ROWS, LENGTH, VOCAB, BOS] = [2, 12, 517, 515];
 
 /** As tools/oracle/make_learning.py. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { fillTemplate, rateOf } from './method';
+import { fillTemplate, rateOf, templatesOf } from './method';
+import { personalizationMethods } from './methods';
 
 test('the rate stays, then falls in a straight line', () => {
   const rates = (coolDown: number) =>
@@ -14,4 +15,10 @@ test('a template’s article suits its words', () => {
   expect(fillTemplate('a photo of a {}', 'elephant')).toBe('a photo of an elephant');
   expect(fillTemplate('the photo of the {}', 'elephant')).toBe('the photo of the elephant');
   expect(fillTemplate('{} in the snow', 'Ball')).toBe('Ball in the snow');
+});
+
+test('without variation there is one plain prompt', () => {
+  const inversion = personalizationMethods['textual-inversion']!;
+  expect(templatesOf(inversion, { varied: 1 })).toHaveLength(27);
+  expect(templatesOf(inversion, { varied: 0 })).toEqual(['a photo of a {}']);
 });

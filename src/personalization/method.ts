@@ -10,8 +10,15 @@ export interface LearnOptions {
   readonly batch: number;
   /** share of the steps, the last ones, over which the rate falls to nothing; 0: it stays */
   readonly coolDown: number;
-  /** 1: every noise level counts alike (see `levelWeight`); 0: as the references have it, the middle most */
+  /**
+   * 1: every noise level counts alike (see `levelWeight`), and the pictures of a step are spread over them; 0: as the
+   * references have it, the middle most
+   */
   readonly evenLevels: number;
+  /** 1: the loss counts where the model sees the class word, as softly as it does; 0: everywhere alike */
+  readonly subjectOnly: number;
+  /** 1: prompts and views as the method's reference varies them; 0: one plain prompt, pictures as they are or mirrored */
+  readonly varied: number;
   /** AdamW's decoupled decay */
   readonly weightDecay: number;
   /** learned token rows; 0: the token is an ordinary word */
@@ -103,6 +110,20 @@ export const learnFields: Readonly<Record<keyof LearnOptions & string, OptionFie
     max: 1,
     step: 1,
   },
+  subjectOnly: {
+    label: 'Look at the subject only',
+    help: '1 learns from where the model sees the subject, not from what is around it.',
+    min: 0,
+    max: 1,
+    step: 1,
+  },
+  varied: {
+    label: 'Vary prompts and views',
+    help: '1 says and shows it in many ways; 0 is plainer, for models that know few words.',
+    min: 0,
+    max: 1,
+    step: 1,
+  },
   batch: { label: 'Pictures per step', help: 'More are steadier and slower.', min: 1, max: 16, step: 1 },
   weightDecay: {
     label: 'Weight decay',
@@ -155,6 +176,15 @@ export const learnFields: Readonly<Record<keyof LearnOptions & string, OptionFie
   },
 };
 
+/** What a picture of the subject is called when nothing else is said. */
+export const PLAIN_TEMPLATE = 'a photo of a {}';
+
+/** Training prompts of a run. */
+export const templatesOf = (
+  { templates }: PersonalizationMethod,
+  { varied }: Pick<LearnOptions, 'varied'>,
+): readonly string[] => (varied === 1 ? templates : [PLAIN_TEMPLATE]);
+
 /** A template with its words in place: 'a photo of a {}', 'elephant' → 'a photo of an elephant'. */
 export const fillTemplate = (template: string, words: string): string =>
   template.replace(/(\ba )?\{\}/, (_, article) => (article ? withArticle(words) : words));
@@ -201,6 +231,8 @@ export const commonOptions = {
   batch: 1,
   coolDown: 0,
   evenLevels: 0,
+  subjectOnly: 0,
+  varied: 1,
   weightDecay: 1e-2,
   vectors: 0,
   rank: 0,

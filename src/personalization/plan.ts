@@ -34,7 +34,9 @@ export interface LearnRequest {
 
 /** More pictures than this teach a style, not a thing, and take long to encode. */
 const MAX_PICTURES = 20;
-/** A token that hardly occurs in text ('ktn'), where Custom Diffusion starts. METHOD.md 7.7 */
+/** A word of CLIP's vocabulary that hardly occurs in text, where Custom Diffusion starts. METHOD.md 7.7 */
+const RARE_WORD = 'ktn';
+/** Its number there: in another vocabulary it would be in pieces. */
 const RARE_TOKEN = 42_170;
 
 export interface Plan {
@@ -92,17 +94,17 @@ function textTable({ textEncoder: { config } }: ModelParts): WeightTable {
   );
 }
 
-/** Learned rows as they start: the class word's (mean of its pieces), or a rare word's where the vocabulary has it. */
+/** Learned rows as they start: the class word's (mean of its pieces), or a rare word's. */
 async function firstRows(
-  { textEncoder, tokenizer }: ModelParts,
+  { textEncoder, tokenizer, rareWord }: ModelParts,
   { options: { vectors }, classWord }: LearnRequest,
   { rowsStart }: PersonalizationMethod,
 ): Promise<NdArray> {
   const { width } = textEncoder.config;
   const row = tokenRows(await textEncoder.weights.read(TOKEN_TABLE), tokenizer.vocabSize);
-  const rare = rowsStart === 'rare' && RARE_TOKEN < tokenizer.vocabSize;
-  const encoded = tokenizer.encode(classWord);
-  const pieces = (rare ? [RARE_TOKEN] : encoded.ids.slice(1, encoded.length - 1)).map(row);
+  const rare = RARE_TOKEN < tokenizer.vocabSize ? RARE_WORD : rareWord;
+  const encoded = tokenizer.encode(rowsStart === 'rare' ? rare : classWord);
+  const pieces = encoded.ids.slice(1, encoded.length - 1).map(row);
   const data = new Float32Array(vectors * width);
   for (let i = 0; i < data.length; i++) {
     data[i] = pieces.reduce((sum, piece) => sum + piece[i % width]!, 0) / pieces.length;

@@ -105,3 +105,11 @@ test('evened out, a step’s loss weights are those times the weight of its leve
     expect(v / (weight * plain!.lossWeight.data[i]!)).toBeCloseTo(1, 5);
   }
 });
+
+test('evened out, the pictures of a step are spread over the levels, instances and priors alike', () => {
+  const priors = options.instances;
+  for (let step = 0; step < 20; step++) {
+    const { timesteps } = stepData({ ...options, priors, batch: 4, evenLevels: true }, step);
+    expect(timesteps.map((t) => Math.floor(t / 250))).toEqual([0, 1, 2, 3, 0, 1, 2, 3]);
+  }
+});

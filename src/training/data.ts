@@ -11,7 +11,7 @@ export interface Example {
   readonly latent: Posterior;
   /** one is drawn at each step */
   readonly prompts: readonly string[];
-  /** [h·w], 1 where the latent shows the picture, 0 where it was padded; absent: 1 everywhere */
+  /** [h·w] in [0,1]: how much each place counts, 0 where the latent was padded; absent: 1 everywhere */
   readonly mask?: Float32Array;
 }
 
@@ -23,7 +23,7 @@ export interface DataOptions {
   /** instances per step; as many priors come on top */
   readonly batch: number;
   readonly schedule: Schedule;
-  /** errors times `levelWeight`; default: as they are */
+  /** errors times `levelWeight`, and one timestep from each of `batch` parts of their range; default: neither */
   readonly evenLevels?: boolean;
   readonly seed: number;
 }
@@ -55,11 +55,13 @@ export function stepData(options: DataOptions, step: number): StepData {
       weight: priorWeight / batch,
     })),
   ];
-  const rows = examples.map(({ example, weight }) => {
+  const parts = evenLevels ? batch : 1;
+  const startOf = (part: number): number => Math.floor((part * schedule.numTrainTimesteps) / parts);
+  const rows = examples.map(({ example, weight }, i) => {
     const { latent, prompts, mask } = example;
     const { shape } = latent.mean;
     const x0 = drawn(latent, rng);
-    const t = rng.randint(0, schedule.numTrainTimesteps, 1)[0]!;
+    const t = rng.randint(startOf(i % parts), startOf((i % parts) + 1), 1)[0]!;
     const noise = ndArray(rng.randn(sizeOf(shape)), shape);
     return {
       prompt: prompts[rng.randint(0, prompts.length, 1)[0]!]!,

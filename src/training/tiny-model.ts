@@ -81,6 +81,7 @@ export function tinyModel(backend: Backend): ModelParts {
     vae: part('AutoencoderKL'),
     textEncoder: part('CLIPTextModel'),
     tokenizer: createTokenizer({ merges: TINY_MERGES, modelMaxLength: 12 }),
+    rareWord: 'sks',
     schedule: createSchedule(),
   };
 }
