@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import type { PredictNoise } from '../diffusion/guidance';
-import { createSchedule } from '../diffusion/schedule';
+import { addNoise, createSchedule } from '../diffusion/schedule';
+import { drawScore } from '../diffusion/score';
 import { type NdArray, ndArray, zeros } from '../util/nd-array';
-import { createTorchRng } from '../util/random';
+import { createStepRng, createTorchRng } from '../util/random';
 import type { EditStep } from './edit-step';
 import { type BranchGuidance, type ScoreMethod, type ScoreOptions, scoreMethods } from './methods';
 import { type EditInputs, scoreEdit } from './score-edit';
@@ -156,6 +157,26 @@ test('one step is the formula: latent − stepSize · (guided target − guided 
   step!.latent.data.forEach((v, i) => {
     expect(v).toBeCloseTo(expected[i]!, 5);
   });
+});
+
+test('a step of SDS subtracts the noise itself: guided prediction of the target − ε, whatever the source prompt says', async () => {
+  const { guidanceScale: w, stepSize, tMin, tMax } = options;
+  const { schedule, seed, contexts } = inputs();
+  const { t, noise } = drawScore(createStepRng(seed, 0), schedule, shape, { tMin, tMax });
+  const noised = addNoise(schedule, source, noise, t);
+  const [empty, target] = await Promise.all(
+    [contexts.empty, contexts.target].map(async (c) => (await network()(noised, t, c)).data),
+  );
+  const expected = noise.data.map((eps, i) => empty![i]! + w * (target![i]! - empty![i]!) - eps);
+  for (const said of [0.2, 0.9]) {
+    const over = { contexts: { ...contexts, source: context(said) }, frozen: network(0.3) };
+    const [step] = await edit(inputs(over), scoreMethods.sds, { ...options, steps: 1 });
+    expect(step!.timestep).toBe(t);
+    for (const [i, v] of step!.direction.data.entries()) {
+      expect(v).toBeCloseTo(expected[i]!, 5);
+      expect(step!.latent.data[i]!).toBeCloseTo(source.data[i]! - stepSize * expected[i]!, 5);
+    }
+  }
 });
 
 test('halting drops the step in progress', async () => {
