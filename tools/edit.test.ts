@@ -12,6 +12,7 @@ import type { Pixels } from '../src/util/pixels';
 import { createTorchRng } from '../src/util/random';
 import { diskTree } from './disk-tree';
 import { readArguments } from './edit/arguments';
+import { withDemo } from './edit/input';
 import { runEdit } from './edit/run';
 import { readImage } from './images';
 import { nodeHost } from './node-host';
@@ -57,6 +58,14 @@ test.each([
 ])('arguments %o are refused by name', (args, named) => {
   expect(() => readArguments(args)).toThrowError(expect.objectContaining({ code: 'BAD_REQUEST' }));
   expect(() => readArguments(args)).toThrow(named);
+});
+
+test('the demo gives what the arguments leave unsaid; seed 0 is said', () => {
+  const demo = { photo: '', square: { x: 1, y: 2, size: 3 }, sourcePrompt: 'a', targetPrompt: 'b', seed: 5 };
+  const edit = (...args: string[]) => withDemo(readArguments(['--demo', '--out', 'x', ...args]).edit, demo);
+  expect(edit()).toMatchObject({ sourcePrompt: 'a', targetPrompt: 'b', seed: 5, square: { x: 1 } });
+  expect(edit('--seed', '0', '--square', '0,0,9')).toMatchObject({ seed: 0, square: { x: 0, size: 9 } });
+  expect(edit('--seed', '7', '--target-prompt', 'c')).toMatchObject({ targetPrompt: 'c', seed: 7 });
 });
 
 test('every option of a fit has a flag', () => {

@@ -1,81 +1,20 @@
 /** Command line of an edit: the same engine as the page, without it. Exit code 2: bad arguments or files. */
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { EditEvent } from '../src/engine/events';
 import { cropSquare, cutSquare } from '../src/formats/crop';
-import { fitMask } from '../src/formats/mask';
 import { stitch } from '../src/formats/stitch';
 import { livePreview } from '../src/state/live-preview';
 import { AppError } from '../src/util/errors';
 import type { Pixels } from '../src/util/pixels';
-import { type EditArguments, readArguments, USAGE } from './edit/arguments';
+import { readArguments, USAGE } from './edit/arguments';
 import { writeAttention } from './edit/attention';
 import { BACKENDS } from './edit/backends';
 import type { FitOutput } from './edit/fit';
+import { readInput } from './edit/input';
 import { measure } from './edit/measure';
-import type { EditInput } from './edit/run';
-import { readImage, writeAtomically, writeImage } from './images';
-
-/** Of the folder public/demo. */
-interface Demo {
-  readonly photo: string;
-  readonly square: NonNullable<EditInput['edit']['square']>;
-  readonly sourcePrompt: string;
-  readonly targetPrompt: string;
-  readonly seed: number;
-}
-
-async function readInput(args: EditArguments): Promise<EditInput> {
-  const model = args.model === null ? 'starter' : basename(resolve(args.model));
-  const { attention, directions } = args;
-  const concept = args.concept === null ? null : await readNamed('the concept', args.concept);
-  const fit = args.fit && { options: args.fit.options, file: await readFitFile(args.fit.file) };
-  const painted = args.mask === null ? null : await readImage(args.mask);
-  if (args.source !== null) {
-    const photo = await readImage(args.source);
-    const mask = painted && (await fitMask(painted, photo));
-    return {
-      photo,
-      photoName: basename(args.source),
-      mask,
-      model,
-      concept,
-      fit,
-      attention,
-      directions,
-      edit: args.edit,
-    };
-  }
-  const folder = join(import.meta.dirname, '../public/demo');
-  const demo = JSON.parse(await readFile(join(folder, 'demo.json'), 'utf8')) as Demo;
-  const { sourcePrompt, targetPrompt, seed } = demo;
-  const edit = {
-    ...args.edit,
-    sourcePrompt: args.edit.sourcePrompt || sourcePrompt,
-    targetPrompt: args.edit.targetPrompt || targetPrompt,
-    square: args.edit.square ?? demo.square,
-    seed: args.edit.seed || seed,
-  };
-  const photo = await readImage(join(folder, demo.photo));
-  const mask = painted && (await fitMask(painted, photo));
-  return { photo, photoName: demo.photo, mask, model, concept, fit, attention, directions, edit };
-}
-
-const readNamed = async (what: string, path: string): Promise<NonNullable<EditInput['concept']>> => ({
-  name: basename(path),
-  bytes: await readFile(path).then(
-    (bytes) => new Uint8Array(bytes),
-    (error: NodeJS.ErrnoException) => {
-      throw new AppError('BAD_REQUEST', `cannot read ${what} ${path}: ${error.code}`);
-    },
-  ),
-});
-
-/** null when there is none yet */
-const readFitFile = async (path: string | null): Promise<(EditInput['concept'] & {}) | null> =>
-  path !== null && existsSync(path) ? readNamed('the fit', path) : null;
+import { writeAtomically, writeImage } from './images';
 
 /** What the command may leave in --out, written aside first: nothing half-written or of an earlier run is ever there. */
 const OUTPUTS = [

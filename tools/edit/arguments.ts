@@ -32,8 +32,11 @@ export interface EditArguments {
   /** what the arguments say about the edit; anything unsaid is as in an empty document */
   readonly edit: Pick<
     Document,
-    'sourcePrompt' | 'targetPrompt' | 'subject' | 'method' | 'seed' | 'options' | 'square'
-  >;
+    'sourcePrompt' | 'targetPrompt' | 'subject' | 'method' | 'options' | 'square'
+  > & {
+    /** null: unsaid */
+    readonly seed: number | null;
+  };
 }
 
 /** @throws AppError BAD_REQUEST in one line */
@@ -60,8 +63,8 @@ export function readArguments(argv: readonly string[]): EditArguments {
   }
   if (values.steps !== undefined) options.steps = number('--steps', values.steps);
   if (values.guidance !== undefined) options.guidanceScale = number('--guidance', values.guidance);
-  const seed = number('--seed', values.seed ?? String(emptyDocument.seed));
-  if (!Number.isSafeInteger(seed) || seed < 0)
+  const seed = values.seed === undefined ? null : number('--seed', values.seed);
+  if (seed !== null && (!Number.isSafeInteger(seed) || seed < 0))
     throw wrong(`--seed must be a whole number from 0, not "${values.seed}"`);
   const demo = values.demo ?? false;
   if (demo && values.source !== undefined) throw wrong('--demo and --source exclude each other');
