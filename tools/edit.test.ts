@@ -88,6 +88,16 @@ test('a file that is not a picture ends in one line, exit code 2 and nothing wri
   expect(await readdir(folder)).toEqual(['page.jpg']);
 }, 60_000);
 
+test('an --out that is a file is refused before anything is read, and left as it is', async () => {
+  const out = join(root, 'package.json');
+  const before = await readFile(out, 'utf8');
+  const { code, stderr } = await edit('--source', join(folder, 'none.jpg'), ...prompts, '--out', out);
+  expect(code).toBe(2);
+  expect(stderr.split('\n')).toHaveLength(1);
+  expect(stderr).toContain(`cannot write to ${out}`);
+  expect(await readFile(out, 'utf8')).toBe(before);
+}, 60_000);
+
 test('a model folder without a checkpoint ends the same way', async () => {
   const { code, stderr } = await edit('--demo', '--model', folder, '--out', join(folder, 'out'));
   expect(code).toBe(2);

@@ -15,6 +15,7 @@ import type { FitOutput } from './edit/fit';
 import { readInput } from './edit/input';
 import { measure } from './edit/measure';
 import { writeAtomically, writeImage } from './images';
+import { checkOutput } from './outputs';
 
 /** What the command may leave in --out, written aside first: nothing half-written or of an earlier run is ever there. */
 const OUTPUTS = [
@@ -30,6 +31,8 @@ const OUTPUTS = [
 
 async function main(): Promise<void> {
   const args = readArguments(process.argv.slice(2));
+  await checkOutput(args.out, 'folder');
+  if (args.fit?.file) await checkOutput(args.fit.file, 'file');
   const input = await readInput(args);
   const out = resolve(args.out);
   const aside = join(dirname(out), `.${basename(out)}-${randomUUID()}`);
@@ -48,7 +51,10 @@ async function main(): Promise<void> {
         progress(event.kind === 'fit' ? (job.kind === 'step' ? 'fit' : 'sampling') : 'edit', job);
       }
     });
-    if (args.fit?.file && output.fit) await writeAtomically(args.fit.file, output.fit.bytes);
+    if (args.fit?.file && output.fit) {
+      await mkdir(dirname(args.fit.file), { recursive: true });
+      await writeAtomically(args.fit.file, output.fit.bytes);
+    }
     const { recipe, timings } = output.result;
     const { edited, reconstruction: source } = output;
     // as the page: a painted mask counts at its own resolution

@@ -13,11 +13,13 @@ import { openStore } from './eval/store';
 import { sweepsPage } from './eval/sweeps';
 import { TABLES, type Table } from './eval/variants';
 import { writeImage } from './images';
+import { checkOutput } from './outputs';
 
 const DOCS = join(import.meta.dirname, '../docs');
 
 async function main(argv: readonly string[]): Promise<void> {
   const args = readArguments(argv);
+  await checkOutput(args.out, 'folder');
   const data = await readData(args.data);
   const store = await openStore(resolve(args.out));
   if (store.lines.size > 0 && !args.resume) {

@@ -61,6 +61,8 @@ test.each<[string, string[], string]>([
   ['a folder that is not there', ['--refs', '/nowhere'], '/nowhere'],
   ['an unknown method', ['--method', 'magic'], 'no method "magic"'],
   ['an unknown option', ['--option', 'depth=2'], 'no option "depth"'],
+  ['an --out below a file', ['--out', join(root, 'package.json/x.safetensors')], 'package.json is a file'],
+  ['samples in a file', ['--samples', join(root, 'package.json')], 'package.json is a file'],
   ['a checkpoint that is none', ['--resume', join(root, 'package.json')], 'the checkpoint'],
 ])(
   '%s ends in one line and exit code 2',
@@ -69,10 +71,18 @@ test.each<[string, string[], string]>([
     const { code, stderr } = await learn(all);
     expect(code).toBe(2);
     expect(stderr.split('\n').at(-1)).toContain(named);
+    expect(stderr).not.toContain('    at ');
     expect(await readdir(folder)).not.toContain('none.safetensors');
   },
   60_000,
 );
+
+test('an evaluation into a file ends the same way', async () => {
+  const { code, stderr } = await tool('eval', ['--quick', '--out', join(root, 'package.json')]);
+  expect(code).toBe(2);
+  expect(stderr.split('\n')).toHaveLength(1);
+  expect(stderr).toContain('package.json is a file');
+}, 60_000);
 
 test('a picture that cannot be read ends in one line that names it', async () => {
   const broken = join(folder, 'broken');

@@ -7,6 +7,7 @@ import { readImage, writeAtomically, writeImage } from './images';
 import { type LearnArguments, readArguments, USAGE } from './learn/arguments';
 import { BACKENDS } from './learn/backends';
 import type { LearnInput, LearnNews } from './learn/run';
+import { checkOutput } from './outputs';
 
 const PICTURES = new Set(['.png', '.jpg', '.jpeg', '.webp', '.avif', '.gif']);
 /** Checkpoints of this run that stay on disk; the last of them is there after Ctrl-C. */
@@ -50,6 +51,8 @@ class Disk {
 
 async function main(): Promise<void> {
   const args = readArguments(process.argv.slice(2));
+  await checkOutput(args.out, 'file');
+  if (args.samples) await checkOutput(args.samples, 'folder');
   const input = await readInput(args);
   const out = resolve(args.out);
   await mkdir(dirname(out), { recursive: true });
