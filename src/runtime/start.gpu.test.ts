@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { brokenDriver } from './broken-driver';
+import type { Environment } from './capabilities';
 import { loadOrtWeb } from './ort-web';
 import { startBackend } from './start';
 
@@ -9,8 +11,49 @@ test('a software adapter is passed over for WASM', async () => {
   expect(capabilities.notes.join()).toMatch(/computes on the CPU/);
 });
 
-test.each(['NHWC', 'NCHW'] as const)('by force it passes the self-test with layout %s', async (layout) => {
-  const { backend } = await startBackend({ load: loadOrtWeb, force: 'webgpu', layout });
-  expect(backend.name).toBe('webgpu');
+test('by force WebGPU is used, in the layout that ORT prefers', async () => {
+  const { backend, capabilities } = await startBackend({ load: loadOrtWeb, force: 'webgpu' });
+  expect([backend.name, backend.layout, capabilities.backend]).toEqual(['webgpu', 'NHWC', 'webgpu']);
+  expect(capabilities.notes.join()).not.toContain('passed over');
   backend.dispose();
+});
+
+/** This browser with a graphics card. */
+const withCard: Environment = {
+  ...globalThis,
+  crossOriginIsolated,
+  navigator: {
+    hardwareConcurrency: navigator.hardwareConcurrency,
+    gpu: {
+      requestAdapter: async () => {
+        const { features, limits } = (await navigator.gpu.requestAdapter())!;
+        return { features, limits, info: { vendor: 'qualcomm', architecture: 'adreno-7xx' } };
+      },
+    } as unknown as GPU,
+  },
+};
+const WRONG = expect.stringMatching(
+  /^WebGPU \(.*\) was passed over: known numbers came out \d.* off\.$/,
+) as unknown as string;
+
+test('a driver that computes NHWC wrongly is used with NCHW, and without subgroups', async () => {
+  const load = brokenDriver(loadOrtWeb, (p) => typeof p !== 'string' && p.preferredLayout === 'NHWC');
+  const { backend, capabilities } = await startBackend({ load, env: withCard });
+  expect([backend.name, backend.layout, capabilities.backend]).toEqual(['webgpu', 'NCHW', 'webgpu']);
+  expect(backend.sessionOptions.executionProviders).toMatchObject([{ preferredLayout: 'NCHW' }]);
+  expect(backend.device!.gpu.features.has('subgroups')).toBe(false);
+  const passedOver = capabilities.notes.filter((note) => note.startsWith('WebGPU'));
+  expect(passedOver).toEqual([WRONG, WRONG]);
+  expect(passedOver[0]).toContain('WebGPU (NHWC)');
+  expect(passedOver[1]).toContain('WebGPU (NHWC, no subgroups)');
+  backend.dispose();
+});
+
+test('a driver that computes everything wrongly is passed over for WASM', async () => {
+  const load = brokenDriver(loadOrtWeb, (provider) => typeof provider !== 'string');
+  const { backend, capabilities } = await startBackend({ load, env: withCard });
+  expect([backend.name, capabilities.backend]).toEqual(['wasm', 'wasm']);
+  const passedOver = capabilities.notes.filter((note) => note.startsWith('WebGPU'));
+  expect(passedOver).toEqual([WRONG, WRONG, WRONG]);
+  expect(passedOver[2]).toContain('WebGPU (NCHW, no subgroups)');
 });

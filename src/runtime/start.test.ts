@@ -1,27 +1,8 @@
 import { expect, test } from 'vitest';
+import { brokenDriver } from './broken-driver';
 import { type Environment, probeCapabilities, usableThreads } from './capabilities';
-import type { Ort, OrtLoader } from './ort';
 import { loadOrtNode } from './ort-node';
 import { startBackend } from './start';
-
-/** onnxruntime-node whose every result is a little off: what a broken driver looks like. */
-const broken: OrtLoader = async (name, options) => {
-  const ort = await loadOrtNode(name, options);
-  const InferenceSession = {
-    create: async (...args: Parameters<Ort['InferenceSession']['create']>) => {
-      const session = await ort.InferenceSession.create(...args);
-      return {
-        run: async (...inputs: Parameters<typeof session.run>) => {
-          const results = await session.run(...inputs);
-          for (const tensor of Object.values(results)) (tensor.data as Float32Array)[7]! += 0.1;
-          return results;
-        },
-        release: () => session.release(),
-      };
-    },
-  } as unknown as Ort['InferenceSession'];
-  return { ...ort, InferenceSession };
-};
 
 test('Node starts on its own backend with all cores', async () => {
   const { backend, capabilities } = await startBackend({ load: loadOrtNode });
@@ -31,7 +12,7 @@ test('Node starts on its own backend with all cores', async () => {
 });
 
 test('a backend whose numbers are wrong is refused', async () => {
-  await expect(startBackend({ load: broken })).rejects.toMatchObject({ code: 'NUMERIC' });
+  await expect(startBackend({ load: brokenDriver(loadOrtNode) })).rejects.toMatchObject({ code: 'NUMERIC' });
 });
 
 test('a backend that this environment lacks is refused', async () => {

@@ -6,7 +6,7 @@ import { selfTest } from './self-test';
 
 const log = createLogger('runtime');
 
-export interface StartOptions extends BackendOptions {
+export interface StartOptions extends Omit<BackendOptions, 'layout' | 'subgroups'> {
   /** Use this backend or none, also WebGPU on a software adapter. Default: the best that computes correctly. */
   readonly force?: BackendName;
   readonly env?: Environment;
