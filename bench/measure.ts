@@ -3,8 +3,10 @@ export interface Measurement {
   readonly name: string;
   readonly value: number;
   readonly unit: 'ms' | '×' | '%' | 'MB';
-  /** what `value` must not exceed; absent: for the record */
+  /** what `value` must not exceed */
   readonly target?: number;
+  /** how far `value` may be from 0, either way; neither this nor `target`: for the record */
+  readonly within?: number;
   readonly note?: string;
 }
 

@@ -6,9 +6,10 @@ import { creation } from './creation';
 import { flatFits, flatMemory, flatWebGpu } from './flat-memory';
 import { jaxJs } from './jax-js';
 import { concept, jobs } from './jobs';
-import type { Bench, Measurement } from './measure';
+import type { Bench } from './measure';
 import { workerSeam } from './seam';
 import { steering } from './steering';
+import { row } from './table';
 import { torch } from './torch';
 import { training } from './training';
 import { unetForward } from './unet-forward';
@@ -39,12 +40,6 @@ const machine = () => ({
   node: process.version,
   load: loadavg()[0]!,
 });
-
-function row({ name, value, unit, target, note }: Measurement): string {
-  const verdict = target === undefined ? '' : value <= target ? `≤ ${target} ok` : `> ${target} MISSED`;
-  const number = value >= 100 ? value.toFixed(0) : value.toPrecision(3);
-  return `  ${name.padEnd(58)} ${number.padStart(8)} ${unit.padEnd(3)} ${verdict} ${note ?? ''}`.trimEnd();
-}
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !BENCHES[name]);
