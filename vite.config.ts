@@ -64,7 +64,7 @@ export default defineConfig({
   build: {
     target: 'esnext',
     assetsInlineLimit: 0,
-    // e2e/page-weight.spec.ts measures by these two: what index.html loads, and which modules are in it.
+    // tools/page-weight.ts measures by these two: what index.html loads, and which modules are in it.
     manifest: true,
     sourcemap: true,
     chunkSizeWarningLimit: 1000,

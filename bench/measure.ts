@@ -2,7 +2,7 @@
 export interface Measurement {
   readonly name: string;
   readonly value: number;
-  readonly unit: 'ms' | '×' | '%' | 'MB';
+  readonly unit: 'ms' | '×' | '%' | 'MB' | 'kB';
   /** what `value` must not exceed */
   readonly target?: number;
   /** how far `value` may be from 0, either way; neither this nor `target`: for the record */

@@ -7,6 +7,7 @@ import { flatFits, flatMemory, flatWebGpu } from './flat-memory';
 import { jaxJs } from './jax-js';
 import { concept, jobs } from './jobs';
 import type { Bench } from './measure';
+import { pageWeight } from './page-weight';
 import { workerSeam } from './seam';
 import { steering } from './steering';
 import { row } from './table';
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   torch,
   'weights-as-inputs': weightsAsInputs,
   creation,
+  'page-weight': pageWeight,
   'flat-memory': flatMemory,
   'flat-fits': flatFits,
   'flat-webgpu': flatWebGpu,
