@@ -2,6 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { encodePam } from '../src/formats/pam';
+import { encodeChunk, encodePng, type PngChunk, readChunks } from '../src/formats/png';
 import { contentId } from '../src/storage/blobs';
 import type { Pixels } from '../src/util/pixels';
 import { readImage } from './images';
@@ -32,10 +33,38 @@ export async function rotated(orientation: number, format: 'jpeg' | 'png' | 'web
   return sharp(stored).withMetadata({ orientation })[format]().toBuffer();
 }
 
+const shown = (data: Uint8ClampedArray): Pixels => ({ ...quarters(), data });
+const negative = (): Pixels => shown(quarters().data.map((v, i) => (i % 4 < 3 ? 255 - v : v)));
+const halfTransparent = (): Pixels => shown(quarters().data.map((v, i) => (i % 4 < 3 ? v : 128)));
+
+/** @see W3C, "Portable Network Graphics (PNG) Specification (Third Edition)", 11.3.6: acTL, fcTL, fdAT */
+async function animatedPng(first: Pixels, second: Pixels): Promise<Buffer> {
+  const numbers = (...values: readonly number[]): Buffer => {
+    const bytes = Buffer.alloc(4 * values.length);
+    for (const [i, value] of values.entries()) bytes.writeUInt32BE(value, 4 * i);
+    return bytes;
+  };
+  // for a tenth of a second, neither disposed of nor blended
+  const frame = (sequence: number): PngChunk => {
+    const place = numbers(sequence, first.width, first.height, 0, 0);
+    return { type: 'fcTL', data: Buffer.concat([place, Buffer.from([0, 1, 0, 10, 0, 0])]) };
+  };
+  const still = await encodePng(first, [{ type: 'acTL', data: numbers(2, 0) }, frame(0)]).bytes();
+  const other = readChunks(await encodePng(second).bytes()).filter(({ type }) => type === 'IDAT');
+  const image = { type: 'fdAT', data: Buffer.concat([numbers(2), ...other.map(({ data }) => data)]) };
+  const end = still.length - 12;
+  return Buffer.concat([
+    still.subarray(0, end),
+    encodeChunk(frame(1)),
+    encodeChunk(image),
+    still.subarray(end),
+  ]);
+}
+
 /** Valid pictures of every kind that trips readers, each showing the quarters upright. */
 export async function oddImages(): Promise<Record<string, Buffer>> {
   const image = (): Sharp => raw(quarters());
-  const frames = [raw(quarters()), raw(quarters()).negate({ alpha: false })];
+  const frames = [raw(quarters()), raw(negative())];
   const stack = Buffer.concat(await Promise.all(frames.map((f) => f.raw().toBuffer())));
   const animation = (): Sharp =>
     sharp(stack, { raw: { width: 32, height: 48, channels: 4, pageHeight: 24 } });
@@ -52,17 +81,31 @@ export async function oddImages(): Promise<Record<string, Buffer>> {
     'animated.webp': await animation()
       .webp({ delay: [100, 100], lossless: true })
       .toBuffer(),
+    'animated.png': await animatedPng(quarters(), negative()),
+    'half-transparent.png': await raw(halfTransparent()).png().toBuffer(),
     'still.avif': await image().avif({ quality: 90 }).toBuffer(),
     'scan.tiff': await image().tiff().toBuffer(),
     'wrong-ending.png': await image().flatten().jpeg().toBuffer(),
   };
 }
 
-/** Content ids as this reader sees the pictures; left out are those whose colours every program converts its own way. */
+/** Pictures without colour, 8 × 8 px, all of level 90; the lower half of grey-alpha.png is transparent. */
+export async function greyImages(): Promise<Record<string, Buffer>> {
+  const levels = Uint8Array.from({ length: 2 * 64 }, (_, i) => (i % 2 ? (i < 64 ? 255 : 0) : 90));
+  const image = (): Sharp =>
+    sharp(levels, { raw: { width: 8, height: 8, channels: 2 } }).toColourspace('b-w');
+  return {
+    'grey-alpha.png': await image().png().toBuffer(),
+    'grey.png': await image().removeAlpha().png().toBuffer(),
+    'grey.jpg': await image().removeAlpha().jpeg().toBuffer(),
+  };
+}
+
+/** Content ids as this reader sees the pictures; left out are those whose colours every program converts or rounds its own way. */
 async function contentIds(folder: string): Promise<Record<string, string>> {
   const ids: Record<string, string> = {};
   for (const name of (await readdir(folder)).sort()) {
-    if (/cmyk|p3|avif|tiff|json/.test(name)) continue;
+    if (/cmyk|p3|avif|tiff|json|alpha|transparent/.test(name)) continue;
     ids[name] = await contentId(encodePam(await readImage(join(folder, name))));
   }
   return ids;
@@ -72,7 +115,8 @@ async function contentIds(folder: string): Promise<Record<string, string>> {
 async function main(): Promise<void> {
   const folder = join(import.meta.dirname, '../src/files/golden');
   await mkdir(folder, { recursive: true });
-  for (const [name, bytes] of Object.entries(await oddImages())) await writeFile(join(folder, name), bytes);
+  const images = { ...(await oddImages()), ...(await greyImages()) };
+  for (const [name, bytes] of Object.entries(images)) await writeFile(join(folder, name), bytes);
   for (let n = 1; n <= 8; n++) await writeFile(join(folder, `${n}.jpeg`), await rotated(n, 'jpeg'));
   for (const format of ['png', 'webp'] as const) {
     await writeFile(join(folder, `6.${format}`), await rotated(6, format));

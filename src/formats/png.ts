@@ -22,7 +22,8 @@ function crc32(bytes: Uint8Array): number {
   return (c ^ 0xffffffff) >>> 0;
 }
 
-function encodeChunk({ type, data }: PngChunk): Uint8Array<ArrayBuffer> {
+/** With its length before and its CRC behind. */
+export function encodeChunk({ type, data }: PngChunk): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(12 + data.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, data.length);
