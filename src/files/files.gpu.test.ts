@@ -255,6 +255,32 @@ test('a painted mask keeps the rest of the square byte for byte', async () => {
   expect(left).toBeGreaterThan(2000);
 });
 
+test('a 12-megapixel photo exports at 12 megapixels, every byte outside the edited square its own', async () => {
+  const [width, height, edge] = [4000, 3000, 512];
+  const data = new Uint8ClampedArray(4 * width * height);
+  // detail without much entropy: what is measured is the size, not the compressor
+  for (let i = 0; i < data.length; i++) data[i] = i % 4 === 3 ? 255 : 60 + ((i >> 5) % 89);
+  const photo = { data, width, height };
+  const { take: small } = await take();
+  const { id } = await putImage(store, photo, 'large');
+  const square = { x: 1900, y: 1300, size: edge };
+  const edit = { ...small, recipe: { ...small.recipe, photo: { id, width, height }, square } };
+  const png = await files.exportImage(edit, { format: 'png', quality: 90, recipe: true });
+  const result = await decodeImage(new Uint8Array(await png.arrayBuffer()), 'large.png');
+  expect([result.width, result.height]).toEqual([width, height]);
+  let inside = 0;
+  let outside = 0;
+  for (let i = 0; i < data.length; i++) {
+    if (data[i] === result.data[i]) continue;
+    const [x, y] = [((i >> 2) % width) - square.x, Math.floor((i >> 2) / width) - square.y];
+    if (x >= 0 && x < edge && y >= 0 && y < edge) inside++;
+    else outside++;
+  }
+  expect(outside).toBe(0);
+  // the disc's radius is 12.2 of 64 px
+  expect(inside).toBeGreaterThan(2.5 * Math.PI * ((12.2 / 64) * edge) ** 2);
+});
+
 test('bitmaps and thumbnails fit the side that was asked for', async () => {
   const { take: edit } = await take();
   const bitmap = await files.bitmap(edit.recipe.photo.id, 100);
