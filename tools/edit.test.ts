@@ -6,7 +6,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Recipe } from '../src/document/document';
 import { textWidth } from '../src/formats/concept-base';
 import { writeTextualInversion } from '../src/formats/concept-export';
+import { cropSquare } from '../src/formats/crop';
 import { readConceptBase } from '../src/formats/model-folder';
+import { psnr } from '../src/metrics/psnr';
+import { ssim } from '../src/metrics/ssim';
 import { ndArray } from '../src/util/nd-array';
 import type { Pixels } from '../src/util/pixels';
 import { createTorchRng } from '../src/util/random';
@@ -106,6 +109,34 @@ test('a model folder without a checkpoint ends the same way', async () => {
   expect(await readdir(folder)).toEqual(['page.jpg']);
 }, 60_000);
 
+/** What metrics.json of a demo edit says agrees with the pictures beside it, and its times with each other. */
+async function checkMetrics(out: string): Promise<void> {
+  const { backend, milliseconds, ...compared } = JSON.parse(
+    await readFile(join(out, 'metrics.json'), 'utf8'),
+  );
+  expect(backend).toBe('node');
+  const { load, encode, text, decode, edit: steps, stepMedian, firstPreview, total } = milliseconds;
+  for (const ms of [load, encode, text, decode, stepMedian, firstPreview]) expect(ms).toBeGreaterThan(0);
+  expect(stepMedian).toBeLessThan(steps);
+  expect(Math.max(load + encode + text + decode + steps, firstPreview)).toBeLessThan(total);
+
+  const { square } = JSON.parse(await readFile(join(out, 'recipe.json'), 'utf8')) as Recipe;
+  const before = await cropSquare(await readImage(join(root, 'public/demo/cat-on-table.jpg')), square, 128);
+  const result = await cropSquare(await readImage(join(out, 'result.png')), square, 128);
+  const pictures = { result, model: await readImage(join(out, 'square.png')) };
+  expect(Object.keys(compared).sort()).toEqual(['model', 'result']);
+  for (const [name, picture] of Object.entries(pictures)) {
+    const measured = compared[name];
+    expect(measured.psnr).toBeCloseTo(psnr(before, picture)!, 6);
+    expect(measured.ssim).toBeCloseTo(ssim(before, picture)!, 6);
+    // the automatic mask: most of the change is inside
+    expect(measured.psnrInside).toBeLessThan(measured.psnr);
+    expect(measured.psnrOutside).toBeGreaterThan(measured.psnr);
+    expect(measured.ssimInside).toBeLessThan(measured.ssim);
+    expect(measured.ssimOutside).toBeGreaterThan(measured.ssim);
+  }
+}
+
 test('an edit leaves its outputs, what was asked for besides, and nothing of an earlier run', async () => {
   const out = join(folder, 'out');
   const demo = ['--demo', '--steps', '2', '--option', 'maskSteps=1', '--out', out];
@@ -132,9 +163,10 @@ test('an edit leaves its outputs, what was asked for besides, and nothing of an 
   ]);
   const recipe = JSON.parse(await readFile(join(out, 'recipe.json'), 'utf8')) as Record<string, unknown>;
   expect(recipe).toMatchObject({ method: 'dds-sm', subject: 'cat', options: { steps: 2, maskSteps: 1 } });
+  await checkMetrics(out);
   expect((await edit(...demo)).code).toBe(0);
   expect((await readdir(out)).sort()).toEqual(plain);
-}, 90_000);
+}, 180_000);
 
 test('the same seed gives the same picture; a black mask leaves the photo alone', async () => {
   const data = Uint8ClampedArray.from({ length: 4 * 160 * 140 }, (_, i) =>
