@@ -12,7 +12,7 @@ import type { TorchRng } from '../util/random';
 import type { SteerOptions } from './options';
 
 export interface EdsdLossOptions
-  extends Pick<SteerOptions, 'oneStep' | 'jacobian' | 'edsdGuidance' | 'region'> {
+  extends Pick<SteerOptions, 'oneStep' | 'jacobian' | 'edsdGuidance' | 'region' | 'anchor'> {
   readonly predictionType: PredictionType;
   /** gradient rules for the second call, where its Jacobian is asked for */
   readonly table: VjpTable;
@@ -41,10 +41,12 @@ const asksAgain = ({ oneStep, jacobian }: EdsdLossOptions): boolean =>
  * empty prompt's states are then the last of `network.states`.
  *
  * In 'surroundings' u is multiplied by a fed map, 1 where the subject is not (ours, see `surroundings`): the paper's loss
- * holds the subject to the photo's as well.
+ * holds the subject to the photo's as well. With an anchor u gets anchor·(1 − map)·(A − A₀) on top, A₀ the prediction of
+ * the concept as learned: the subject is held to it (ours).
  *
- * Feeds: `region` [1,1,h,w] if so; `reference` C and `edit_base` [1,C,h,w], `edit_rate` and `score_weight` [1], `edit_time_embedding` [1,C0]; for
- * networks that do not output noise `noise_of_output`, `noise_of_sample` and their `edit_…` twins [1].
+ * Feeds: `region` [1,1,h,w] if so, `learned` A₀ [1,C,h,w] if anchored; `reference` C and `edit_base` [1,C,h,w], `edit_rate`
+ * and `score_weight` [1], `edit_time_embedding` [1,C0]; for networks that do not output noise `noise_of_output`,
+ * `noise_of_sample` and their `edit_…` twins [1].
  *
  * @see METHOD.md 3.3
  */
@@ -91,8 +93,15 @@ export function edsdLoss(g: Graph, network: TrainedNetwork, options: EdsdLossOpt
         : delta;
   }
   if (options.jacobian === 'plus') cotangent = op.neg(g, cotangent);
-  if (options.region === 'surroundings')
-    cotangent = op.mul(g, cotangent, g.feed('region', [1, 1, ...a.shape.slice(2)]));
+  if (options.region === 'surroundings') {
+    const region = g.feed('region', [1, 1, ...a.shape.slice(2)]);
+    cotangent = op.mul(g, cotangent, region);
+    if (options.anchor > 0) {
+      const subject = op.mul(g, op.sub(g, scalar(1), region), scalar(options.anchor));
+      const moved = op.sub(g, a, g.feed('learned', a.shape));
+      cotangent = op.add(g, cotangent, op.mul(g, moved, subject));
+    }
+  }
   const product = op.mul(g, op.detach(g, cotangent), a);
   const gap = op.sub(g, a, c);
   const mean = (v: Value): Value => op.reduceMean(g, v, [0, 1, 2, 3], false);

@@ -14,10 +14,10 @@ import type { Trainer } from '../training/trainer';
 import { type NdArray, stack } from '../util/nd-array';
 import { createStepRng } from '../util/random';
 import { drawEdsd, edsdFeeds } from './edsd';
+import { frozenConcept } from './frozen-concept';
 import { modeShiftData } from './mode-shift';
 import { needsEmptyPrompt, objective, rowsOf } from './objective';
 import type { SteerOptions } from './options';
-import { surroundings } from './surroundings';
 import { type FitPlan, ownWeights, updateOnTop } from './trainables';
 
 /** Text states [1,L,D]: of the frozen model, and of the personalised one as it starts. */
@@ -35,8 +35,9 @@ export interface FitInputs {
   readonly contexts: FitContexts;
   /** guided samples [1,C,h,w] */
   readonly samples: readonly NdArray[];
-  readonly sourcePrompt: string;
   readonly targetPrompt: string;
+  /** `surroundings` [1,1,h,w], if an option needs them */
+  readonly region: NdArray | null;
   readonly options: SteerOptions;
   readonly seed: number;
 }
@@ -44,8 +45,6 @@ export interface FitInputs {
 export interface FitTrainerOptions {
   readonly recompute?: readonly ('block' | 'tile')[];
   readonly attentionTile?: number;
-  /** looked at before the network calls that come before the first step */
-  readonly signal?: AbortSignal;
 }
 
 export interface FitTrainer extends Pick<FitPlan, 'onTop' | 'delta'> {
@@ -62,23 +61,18 @@ const EDSD_SEED = 0x5eed;
 export async function fitTrainer(
   model: DiffusionModel,
   personalised: ModelParts,
-  { concept, source, contexts, samples, sourcePrompt, targetPrompt, options, seed }: FitInputs,
-  { recompute, attentionTile, signal }: FitTrainerOptions,
+  { concept, source, contexts, samples, targetPrompt, options, seed, region }: FitInputs,
+  { recompute, attentionTile }: FitTrainerOptions,
 ): Promise<FitTrainer> {
   const { parts: base } = model;
   const { schedule, tokenizer, unet, textEncoder } = base;
   const { config, weights } = unet;
   const { dtype } = weights;
   const rows = rowsOf(options);
-  // before anything is compiled that an interruption would have to free
-  const region =
-    rows.edsd > 0 && options.region === 'surroundings'
-      ? await surroundings(
-          model,
-          { source, sourcePrompt, targetPrompt, context: contexts.source, seed, signal },
-          options,
-        )
-      : null;
+  const around = options.region === 'surroundings' ? region : null;
+  const anchored = rows.edsd > 0 && around !== null && options.anchor > 0;
+  const toLearned = rows.guided > 0 && options.shiftTo === 'learned';
+  const asLearned = anchored || toLearned ? frozenConcept(model, personalised, source) : null;
   const plan =
     options.loraRank > 0
       ? updateOnTop(base, personalised, concept, options.loraRank, seed)
@@ -120,7 +114,14 @@ export async function fitTrainer(
   ];
   const embed = (...timesteps: number[]): NdArray =>
     timestepEmbedding(timesteps, config.down[0]!.channels, config);
-  const shift = { guided: samples, targetPrompt, batch: rows.guided, schedule, seed };
+  const shift = {
+    guided: samples,
+    targetPrompt,
+    batch: rows.guided,
+    schedule,
+    seed,
+    ...(toLearned && around && { mask: around.data.map((v) => 1 - v) }),
+  };
 
   return {
     trainer,
@@ -135,13 +136,17 @@ export async function fitTrainer(
         const { sample, t } = draw;
         const [empty, prompt, w] = [contexts.sourceEmpty, contexts.source, options.edsdGuidance];
         const reference = await guided(model.predictNoise, sample, t, empty, prompt, w);
-        Object.assign(feeds, edsdFeeds(schedule, draw, reference, edsd, embed), region && { region });
+        Object.assign(feeds, edsdFeeds(schedule, draw, reference, edsd, embed), around && { region: around });
+        if (asLearned && anchored) {
+          feeds.learned = await guided(asLearned.noise, sample, t, contexts.empty, contexts.target, w);
+        }
         noised.push(sample);
         timesteps.push(t);
       }
       if (rows.guided > 0) {
         const data = modeShiftData(shift, step);
-        Object.assign(feeds, { target: data.target, loss_weight: data.lossWeight });
+        const target = asLearned && toLearned ? await asLearned.outputs(data, contexts.target) : data.target;
+        Object.assign(feeds, { target, loss_weight: data.lossWeight });
         noised.push(data.sample);
         timesteps.push(...data.timesteps);
       }
@@ -154,6 +159,7 @@ export async function fitTrainer(
     },
     async dispose() {
       for (const part of [trainer, conditioning]) await part.dispose();
+      await asLearned?.dispose();
       store.dispose();
     },
   };

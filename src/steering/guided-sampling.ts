@@ -22,6 +22,8 @@ export interface SamplingInputs {
   /** text states [1,L,D]: the source prompt's of the frozen model, the others of the personalised one */
   readonly contexts: { readonly source: NdArray; readonly target: NdArray; readonly empty: NdArray };
   readonly seed: number;
+  /** `surroundings` [1,1,h,w], for samples with the photo's own background */
+  readonly region?: NdArray | null;
   /** of the same inputs and options; default: from the start */
   readonly from?: SamplingState;
   /** looked at before every network call */
@@ -53,7 +55,8 @@ export type SamplingStep =
 
 /**
  * DDIM inversion of the photo with the frozen model and source prompt (no classifier-free guidance), then denoising
- * with the personalised model and target prompt, held to the photo's layout by the gradient of PatchNCE.
+ * with the personalised model and target prompt, held to the photo's layout by the gradient of PatchNCE; if asked, around
+ * the subject to the inverted photo of the same level (ours).
  *
  * @param model,personalised  frozen model φ0, and φ with the weights it starts from
  * @returns  latents [1,C,h,w]
@@ -66,7 +69,7 @@ export async function* guidedSamples(
   inputs: SamplingInputs,
   options: SteerOptions,
 ): AsyncGenerator<SamplingStep, readonly NdArray[]> {
-  const { source, contexts, seed, from, signal } = inputs;
+  const { source, contexts, seed, from, signal, region } = inputs;
   const { schedule, limits, parts: base } = model;
   const [, , height, width] = source.shape as [number, number, number, number];
   const size = { height, width, tokens: base.tokenizer.modelMaxLength, limits };
@@ -104,6 +107,7 @@ export async function* guidedSamples(
         yield { stage: 'invert', index, total };
       }
     }
+    const background = options.background === 'photo' && options.sampling !== 'noise' ? region : null;
     const begun = from?.steps ?? 0;
     const guides = options.sampling === 'guided' && options.strength > 0 && begun < timesteps.length;
     const features = guides ? track(await featureNetwork(base, { ...size, ...options })) : null;
@@ -139,6 +143,7 @@ export async function* guidedSamples(
           throw new AppError('NUMERIC', `sampling at timestep ${t} gave numbers that are not finite`);
         const { x0 } = predictions('epsilon', eps, x, levelAt(schedule, t));
         sample.x = ddimStep(schedule, { x0, eps }, t, { steps: options.ddimSteps, eta: options.eta, rng });
+        if (background) sample.x = within(background, inverted[level - 1]!, sample.x);
         estimates.push(x0);
       }
       const loss = losses.length > 0 ? losses.reduce((a, b) => a + b) / losses.length : null;
@@ -207,3 +212,9 @@ export function correction(
 }
 
 const norm = ({ data }: NdArray): number => Math.sqrt(data.reduce((sum, v) => sum + v * v, 0));
+
+/** a where the map is 1, b where it is 0. @param map  [1,1,h,w] in [0,1] */
+function within(map: NdArray, a: NdArray, b: NdArray): NdArray {
+  const plane = map.data.length;
+  return { data: b.data.map((v, i) => v + map.data[i % plane]! * (a.data[i]! - v)), shape: b.shape };
+}

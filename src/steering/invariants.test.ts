@@ -20,6 +20,7 @@ import { createTorchRng } from '../util/random';
 import { edsdLoss } from './edsd';
 import { applyFit } from './fit';
 import { guidedSamples } from './guided-sampling';
+import { modeShiftData } from './mode-shift';
 import { type SteerOptions, steerDefaults } from './options';
 import { patchNce } from './patch-nce';
 import { type SteerEvent, type SteerRequest, steer } from './steer';
@@ -96,6 +97,7 @@ function linear(g: Graph, poison = false): TrainedNetwork {
 
 const GAMMA = 0.1;
 const REGION = [1, 0, 0.5, 0];
+const LEARNED = [0.5, -1, 2, 1];
 
 /** Steps of gradient descent on random x, W towards the frozen model 2·I; the loss by `build`. */
 async function descend(
@@ -120,6 +122,7 @@ async function descend(
       edit_rate: scalar(GAMMA),
       score_weight: scalar(1),
       region: ndArray(REGION, [1, 1, 1, 4]),
+      learned: ndArray(LEARNED, [1, 1, 1, 4]),
     };
     const feeds = g.feeds.flatMap(({ name }) => (all[name] ? [[name, all[name]] as const] : []));
     await trainer.step(Object.fromEntries(feeds), rate);
@@ -177,14 +180,52 @@ test('in the surroundings alone, gradients are those of EDSD times the map, and 
   for (const [i, v] of around.entries()) expect(v).toBeCloseTo(REGION[i % 4]! * all[i]!, 6);
 });
 
+test('with an anchor, the subject is moved to what the concept as learned predicts, the surroundings are not', async () => {
+  const start = gaussian(1, [4, 4]).data;
+  const moved = async (anchor: number) => {
+    const options = { ...form('minus'), region: 'surroundings', anchor } as const;
+    const { w } = await descend((g) => edsdLoss(g, linear(g), options));
+    return w.map((v, i) => v - start[i]!);
+  };
+  const [free, held] = [await moved(0), await moved(3)];
+  const x = gaussian(100, [4]).data;
+  // entry i of W is x_j → place k of A = x·W
+  for (const [i, v] of held.entries()) {
+    const [j, k] = [Math.floor(i / 4), i % 4];
+    const a = x.reduce((sum, value, row) => sum + value * start[row * 4 + k]!, 0);
+    const pull = (3 * (1 - REGION[k]!) * (a - LEARNED[k]!) * x[j]!) / 4;
+    expect(v).toBeCloseTo(free[i]! - pull, 5);
+  }
+});
+
+test('what is learned is asked of the concept as it was: an anchor changes nothing before the first step', async () => {
+  const steps = async (anchor: number) => {
+    const options = {
+      modeShift: 0,
+      loraRank: 2,
+      region: 'surroundings',
+      anchor,
+      learningRate: 1e-2,
+    } as const;
+    return (await run(untouched, 'a cat', { ...options, steps: 2 })).steps;
+  };
+  const [free, held] = [await steps(0), await steps(10)];
+  expect(held[0]!.gradNorm! / free[0]!.gradNorm!).toBeCloseTo(1, 3);
+  expect(Math.abs(held[1]!.gradNorm! / free[1]!.gradNorm! - 1)).toBeGreaterThan(1e-3);
+});
+
 test('the surroundings are where the words that are replaced are not attended to', async () => {
   const source = gaussian(3, [1, 4, 8, 8]);
-  const of = async (sourcePrompt: string, targetPrompt: string, signal?: AbortSignal) => {
+  const of = async (
+    sourcePrompt: string,
+    targetPrompt: string,
+    { subjectFrom = 1, signal }: { subjectFrom?: number; signal?: AbortSignal } = {},
+  ) => {
     const context = await model.embed(sourcePrompt);
     return surroundings(
       model,
       { source, sourcePrompt, targetPrompt, context, seed: 1, signal },
-      { tMin: 50, tMax: 950 },
+      { tMin: 50, tMax: 950, subjectFrom },
     );
   };
   const { data, shape } = await of('a cat', 'a <miso>');
@@ -194,7 +235,9 @@ test('the surroundings are where the words that are replaced are not attended to
   expect(Math.max(...data)).toBeGreaterThan(Math.min(...data));
   expect(Math.max(...data)).toBeLessThanOrEqual(1);
   expect(new Set((await of('a cat', 'a cat')).data)).toEqual(new Set([1]));
-  await expect(of('a cat', 'a <miso>', AbortSignal.abort())).rejects.toThrow(/abort/i);
+  const { data: tight } = await of('a cat', 'a <miso>', { subjectFrom: 0.5 });
+  for (const [i, v] of tight.entries()) expect(v).toBeCloseTo(Math.max(0, 2 * data[i]! - 1), 5);
+  await expect(of('a cat', 'a <miso>', { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
 });
 
 test('5: no gradient reaches the second call, the frozen model or the autoencoder', async () => {
@@ -266,4 +309,70 @@ test('8: inversion, then denoising with the same model and prompt and no guidanc
   expect(error).toBeLessThan(0.12);
   expect(await reconstruct({ strength: 0, ddimSteps: 10 })).toBeGreaterThan(error);
   expect(await reconstruct({ strength: 0, sampling: 'noise', ddimSteps: 10 })).toBeGreaterThan(0.5);
+});
+
+test('samples with the photo’s background are the photo where the subject is not, and free where it is', async () => {
+  const prompt = await model.embed('a cat');
+  const source = gaussian(2, [1, 4, 8, 8]);
+  const contexts = { source: prompt, target: prompt, empty: zeros(prompt.shape) };
+  const left = ndArray(
+    Array.from({ length: 64 }, (_, i) => (i % 8 < 4 ? 1 : 0)),
+    [1, 1, 8, 8],
+  );
+  const apart = async (over: Partial<SteerOptions>) => {
+    const options = { ...steerDefaults(''), ddimSteps: 3, samples: 1, strength: 0, ...over } as SteerOptions;
+    const sampling = guidedSamples(model, base, { source, contexts, seed: 0, region: left }, options);
+    for (;;) {
+      const next = await sampling.next();
+      if (!next.done) continue;
+      const off = next.value[0]!.data.map((v, i) => Math.abs(v - source.data[i]!));
+      return [1, 0].map((side) => Math.max(...off.filter((_, i) => left.data[i % 64] === side)));
+    }
+  };
+  const [around, within] = await apart({ background: 'photo' });
+  expect(around).toBe(0);
+  expect(within).toBeGreaterThan(0.1);
+  expect((await apart({}))[0]).toBeGreaterThan(0.1);
+  expect((await apart({ background: 'photo', sampling: 'noise' }))[0]).toBeGreaterThan(0.1);
+});
+
+test('mode shifting to what was learned is at rest before the first step, and in the surroundings sees the subject alone', async () => {
+  const losses = async (over: Partial<SteerOptions>) => {
+    const options = { edsd: 0, loraRank: 2, strength: 0, learningRate: 1e-2, weightDecay: 0.5, ...over };
+    const { steps } = await run(untouched, 'a cat', options);
+    return steps.map(({ metrics }) => metrics!.modeShift!);
+  };
+  const [learned] = await losses({ shiftTo: 'learned' });
+  expect(learned).toBeLessThan(1e-8);
+  expect((await losses({}))[0]).toBeGreaterThan(0.1);
+  const { sample, lossWeight } = modeShiftData(
+    {
+      guided: [gaussian(1, [1, 4, 1, 4])],
+      targetPrompt: '',
+      batch: 1,
+      schedule: base.schedule,
+      seed: 0,
+      mask: Float32Array.of(0, 1, 0.5, 0),
+    },
+    0,
+  );
+  expect(sample.shape).toEqual([1, 4, 1, 4]);
+  expect(lossWeight.data[0]).toBe(0);
+  expect(lossWeight.data[1]).toBeCloseTo(1 / 6, 6);
+  expect(lossWeight.data[2]).toBeCloseTo(1 / 12, 6);
+});
+
+test('the anchor of mode shifting leaves out what is not the subject', async () => {
+  const second = async (region: SteerOptions['region']) => {
+    const options = {
+      shiftTo: 'learned',
+      region,
+      loraRank: 2,
+      strength: 0,
+      edsd: 1e-3,
+      learningRate: 1e-2,
+    } as const;
+    return (await run(untouched, 'a cat', options)).steps[1]!.metrics!.modeShift!;
+  };
+  expect(Math.abs((await second('all')) / (await second('surroundings')) - 1)).toBeGreaterThan(1e-3);
 });

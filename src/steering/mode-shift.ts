@@ -10,6 +10,8 @@ export interface ModeShiftData {
   readonly batch: number;
   readonly schedule: Schedule;
   readonly seed: number;
+  /** [h·w], how much each place counts; absent: all alike */
+  readonly mask?: Float32Array;
 }
 
 /**
@@ -18,10 +20,11 @@ export interface ModeShiftData {
  * @see METHOD.md E6
  */
 export function modeShiftData(data: ModeShiftData, step: number): StepData {
-  const { guided, targetPrompt, batch, schedule, seed } = data;
+  const { guided, targetPrompt, batch, schedule, seed, mask } = data;
   const instances = guided.map((mean) => ({
     latent: { mean, std: zeros(mean.shape) },
     prompts: [targetPrompt],
+    ...(mask && { mask }),
   }));
   return stepData({ instances, batch, schedule, seed }, step);
 }

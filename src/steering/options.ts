@@ -30,10 +30,16 @@ export interface SteerOptions {
   readonly patches: number;
   /** DDIM's noise: 0 none, 1 as DDPM; the source of variety beside the places drawn (METHOD.md A6) */
   readonly eta: number;
+  /** around the subject, guided samples are: as they come, or (ours) the inverted photo, level by level */
+  readonly background: 'free' | 'photo';
   /** weight of the EDSD loss; 0: mode shifting alone */
   readonly edsd: number;
   /** where EDSD compares: everywhere, as the paper has it, or (ours) but where the photo's subject is */
   readonly region: 'all' | 'surroundings';
+  /** of 'surroundings': share of the strongest attention from which a place is the subject's altogether (ours) */
+  readonly subjectFrom: number;
+  /** of 'surroundings': weight with which the subject is held to the concept as learned (ours); 0: it is left free */
+  readonly anchor: number;
   /** the one-step edit x̂_t: E3a, E3b, E3c, or x_t itself (METHOD.md A1) */
   readonly oneStep: 'dds' | 'sds' | 'ddim' | 'none';
   /** γ, size of the one-step edit; for 'ddim' the share of T that its step spans */
@@ -49,6 +55,11 @@ export interface SteerOptions {
   readonly timeWeight: 'one' | 'variance';
   /** λ_MS, weight of mode shifting; 0: EDSD alone, and no samples are made */
   readonly modeShift: number;
+  /**
+   * what mode shifting asks for at the noised samples: the noise (E6), or (ours) what the concept as learned predicts,
+   * with `region` 'surroundings' where the subject is
+   */
+  readonly shiftTo: 'noise' | 'learned';
   /** guided samples per step */
   readonly guidedBatch: number;
   readonly steps: number;
@@ -73,8 +84,11 @@ const defaults: SteerOptions = {
   layers: 'all',
   patches: 256,
   eta: 0.1,
+  background: 'free',
   edsd: 1,
   region: 'all',
+  subjectFrom: 1,
+  anchor: 0,
   oneStep: 'dds',
   gamma: 0.1,
   jacobian: 'minus',
@@ -83,6 +97,7 @@ const defaults: SteerOptions = {
   tMax: 949,
   timeWeight: 'one',
   modeShift: 1,
+  shiftTo: 'noise',
   guidedBatch: 1,
   steps: 40,
   learningRate: 1e-4,
@@ -151,7 +166,27 @@ export const steerFields: Readonly<Record<string, NumberField | ChoiceField>> = 
     'all',
     'surroundings',
   ),
+  subjectFrom: number(
+    'Subject from',
+    'Attention from which a place counts as the subject altogether; less makes it larger.',
+    0.05,
+    1,
+    0.05,
+  ),
+  anchor: number(
+    'Hold the look',
+    'How far the subject is held to the concept as learned, where only the surroundings agree.',
+    0,
+    10,
+    0.1,
+  ),
   modeShift: number('Weight of the samples', 'How far they hold the look; 0 switches them off.', 0, 10, 0.05),
+  shiftTo: choice(
+    'Samples teach',
+    'noise is the method; learned keeps what the concept predicts at them.',
+    'noise',
+    'learned',
+  ),
   samples: number('Guided samples', 'Pictures of the concept in the photo’s layout, made first.', 1, 16, 1),
   sampling: choice(
     'Samples',
@@ -180,6 +215,12 @@ export const steerFields: Readonly<Record<string, NumberField | ChoiceField>> = 
   layers: choice('Layout layers', 'Which resolutions of the model are compared.', 'all', 'coarse', 'fine'),
   patches: number('Layout places', 'Places compared per layer; fewer give more variety.', 2, 1024, 1),
   eta: number('Sample noise', 'Fresh noise while sampling: more variety, looser layout.', 0, 1, 0.05),
+  background: choice(
+    'Sample background',
+    'free is the method; photo keeps the photo’s own around the subject.',
+    'free',
+    'photo',
+  ),
   oneStep: choice(
     'One-step edit',
     'Form of the small edit that the concept is judged on.',

@@ -11,6 +11,7 @@ import { type FitContexts, fitTrainer } from './fit-trainer';
 import { guidedSamples, type SamplingState } from './guided-sampling';
 import { rowsOf } from './objective';
 import { checkSteerOptions, type SteerOptions, steerDefaults } from './options';
+import { surroundings } from './surroundings';
 
 /** Everything that decides a fit. */
 export interface SteerRequest {
@@ -106,10 +107,17 @@ export async function* steer(
     const from = host.resume?.sampling;
     if (from) checkBelongs(host.resume, key);
     const trained = from ? undefined : host.resume;
+    const region = needsSurroundings(options)
+      ? await surroundings(
+          model,
+          { ...request, source, context: contexts.source, signal: host.signal },
+          options,
+        )
+      : null;
     let samples: readonly NdArray[] = trained?.guided ?? [];
     if (rows.guided > 0 && samples.length === 0) {
       const { signal } = host;
-      const inputs = { source, contexts, seed, ...(from && { from }), ...(signal && { signal }) };
+      const inputs = { source, contexts, seed, region, ...(from && { from }), ...(signal && { signal }) };
       samples = yield* sampled(key, model, personalised, inputs, options);
     }
 
@@ -117,7 +125,7 @@ export async function* steer(
     const run = await fitTrainer(
       model,
       personalised,
-      { ...request, source, contexts, samples, options },
+      { ...request, source, contexts, samples, region, options },
       host,
     );
     try {
@@ -158,6 +166,13 @@ export async function* steer(
     }
   }
 }
+
+const needsSurroundings = (options: SteerOptions): boolean => {
+  const { edsd, guided } = rowsOf(options);
+  const { region, shiftTo, background } = options;
+  const compares = edsd > 0 || (guided > 0 && shiftTo === 'learned');
+  return (compares && region === 'surroundings') || (guided > 0 && background === 'photo');
+};
 
 /** @throws AppError BAD_REQUEST */
 function checkPrompts({ concept, sourcePrompt, targetPrompt }: SteerRequest): void {

@@ -4,6 +4,7 @@ import { lookAt, spreadTimesteps } from '../diffusion/score';
 import { SubjectMask } from '../diffusion/subject-mask';
 import { type NdArray, zeros } from '../util/nd-array';
 import { phrasesOf, promptDiff } from '../util/prompt-diff';
+import type { SteerOptions } from './options';
 
 /** Looks at the photo, spread over the noise levels, as many as an edit takes before its first step. */
 const LOOKS = 10;
@@ -21,15 +22,15 @@ export interface SurroundingsInputs {
 }
 
 /**
- * 1 − M, M the soft mask that an edit with these prompts confines itself to (METHOD.md E10): the frozen model's
- * attention to the words that the target prompt replaces.
+ * 1 − min(1, M / subjectFrom), M the soft mask that an edit with these prompts confines itself to (METHOD.md E10): the
+ * frozen model's attention to the words that the target prompt replaces.
  *
  * @returns [1,1,h,w] in [0,1]; ones where the prompts differ in no subject
  */
 export async function surroundings(
   model: Pick<DiffusionModel, 'watch' | 'schedule'>,
   { source, sourcePrompt, targetPrompt, context, seed, signal }: SurroundingsInputs,
-  { tMin, tMax }: { readonly tMin: number; readonly tMax: number },
+  { tMin, tMax, subjectFrom }: Pick<SteerOptions, 'tMin' | 'tMax' | 'subjectFrom'>,
 ): Promise<NdArray> {
   const [, , h, w] = source.shape as readonly [number, number, number, number];
   const { subject } = promptDiff(sourcePrompt, targetPrompt);
@@ -43,5 +44,5 @@ export async function surroundings(
     mask.add(watched.latestMaps());
   }
   const { data, shape } = mask.at(h, w);
-  return { data: data.map((v) => 1 - v), shape };
+  return { data: data.map((v) => 1 - Math.min(1, v / subjectFrom)), shape };
 }
