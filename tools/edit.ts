@@ -73,7 +73,7 @@ async function main(): Promise<void> {
     await writeImage(join(aside, 'square.png'), edited, 'png');
     const total = performance.now() - from;
     const metrics = {
-      backend: args.backend,
+      backend: output.backend,
       milliseconds: { ...timings, firstPreview: output.firstPreview, total },
       ...(output.fit && { fit: fitMetrics(output.fit) }),
       ...(await measure(input.photo, result, output)),

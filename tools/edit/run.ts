@@ -10,6 +10,7 @@ import { readConcept } from '../../src/formats/concept';
 import { learnedFrom } from '../../src/formats/concept-learned';
 import { checkSquare } from '../../src/formats/crop';
 import { readConceptBase } from '../../src/formats/model-folder';
+import type { BackendName } from '../../src/runtime/capabilities';
 import { bytesSource } from '../../src/util/byte-source';
 import { AppError } from '../../src/util/errors';
 import type { Pixels } from '../../src/util/pixels';
@@ -37,6 +38,8 @@ export interface EditInput {
 }
 
 export interface EditOutput {
+  /** where the networks ran */
+  readonly backend: BackendName;
   readonly result: EditResult;
   readonly edited: Pixels;
   readonly reconstruction: Pixels;
@@ -73,7 +76,7 @@ export async function runEdit(
     checkSquare(input.photo, square);
     const words = { ...emptyDocument, ...input.edit, photo, mask, square, model: input.model };
     const plain = input.concept ? await withConcept(host, words, input.concept) : words;
-    const { methods } = await engine.info(plain.model);
+    const { methods, capabilities } = await engine.info(plain.model);
     const method = methods.find(({ name }) => name === plain.method);
     if (!method) {
       throw new AppError(
@@ -97,6 +100,7 @@ export async function runEdit(
       watch(event);
     });
     return {
+      backend: capabilities.backend,
       result,
       edited: await host.readImage(result.square.id),
       reconstruction: await host.readImage(result.reconstruction.id),
