@@ -29,7 +29,7 @@ const denoiser = (limits: DenoiserOptions['limits']): Denoiser =>
 /** One whose memory, found by halving, holds one row and not two. */
 function tightest(): Denoiser {
   let [small, large] = [0, 1e9];
-  for (;;) {
+  for (let halvings = 0; halvings < 50; halvings++) {
     const total = (small + large) / 2;
     try {
       const found = denoiser({ total });
@@ -40,6 +40,7 @@ function tightest(): Denoiser {
       small = total;
     }
   }
+  throw new Error('no limit lies between one row and two');
 }
 
 test('where memory holds one row but not two, guidance takes two passes with the numbers of one', async () => {
