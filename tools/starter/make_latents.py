@@ -1,11 +1,10 @@
 """Cache what the UNet trains on: latents of every picture and its mirror image, and caption states.
 
 Example: python make_latents.py --run RUN
-For each of the splits "train", "pair" and "pattern" that lacks it, writes RUN/cache-SPLIT.npz: latents float16 [2N, C, h, w]
+For each of the splits "train" and "pair" that lacks it, writes RUN/cache-SPLIT.npz: latents float16 [2N, C, h, w]
 (originals, then mirrored), masks uint8 [2N, h, w] (the figure's coverage), states float16 [K, L, D] of the distinct
 captions (row 0: the empty one), subject int32 [K] (position of the figure's word, 0 where there is none) and rows
-int32 [N, CAPTIONS]; "pair" also has same_look bool [N]: whether the figure looks as the one it replaces. The captions of
-"pattern" always name it, for the picture alone would not tell that it is to change.
+int32 [N, CAPTIONS]; "pair" also has same_look bool [N]: whether the figure looks as the one it replaces.
 """
 
 import argparse
@@ -34,12 +33,12 @@ def picture_parts(vae, images: np.ndarray, masks: np.ndarray) -> dict:
     return {"latents": latents, "masks": np.concatenate([cells, cells[..., ::-1]]).round().astype(np.uint8)}
 
 
-def caption_parts(tok: Tokenizer, text, scenes: list, rng: np.random.Generator, pattern: bool) -> dict:
+def caption_parts(tok: Tokenizer, text, scenes: list, rng: np.random.Generator) -> dict:
     """States of the captions drawn for the scenes, and which scene has which."""
     known, rows = {"": 0}, np.zeros((len(scenes), CAPTIONS), np.int32)
     for i, s in enumerate(scenes):
         for k in range(CAPTIONS):
-            rows[i, k] = known.setdefault(random_caption(s, rng, pattern), len(known))
+            rows[i, k] = known.setdefault(random_caption(s, rng), len(known))
     ids = np.stack([tok(c) for c in known])
     subject = np.isin(ids, [tok.word_ids(c)[-1] for c in CLASSES]).argmax(1).astype(np.int32)
     states = torch.cat([hidden_states(text, b).half() for b in torch.from_numpy(ids).split(128)]).numpy()
@@ -57,13 +56,13 @@ def main() -> None:
     vae.load_state_dict(torch.load(args.run / "vae.pt", map_location="cpu", weights_only=True)["ema"])
     tok = Tokenizer(train_merges(vocabulary_lines()))
     text, _ = load_pair(args.run, len(tok.vocab))
-    for number, split in enumerate(("train", "pair", "pattern")):
+    for number, split in enumerate(("train", "pair")):
         path = args.run / f"cache-{split}.npz"
         if path.exists():
             continue
         images, masks, scenes = load(args.run / "data", split)
         rng = np.random.default_rng([args.seed, number])
-        parts = {**picture_parts(vae, images, masks), **caption_parts(tok, text, scenes, rng, split == "pattern")}
+        parts = {**picture_parts(vae, images, masks), **caption_parts(tok, text, scenes, rng)}
         if split == "pair":
             originals = load(args.run / "data", "train", len(scenes))[2]
             parts["same_look"] = [a["figure"]["identity"]["id"] == b["figure"]["identity"]["id"]

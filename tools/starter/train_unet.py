@@ -47,26 +47,23 @@ def weight_of(snr: torch.Tensor, gamma: torch.Tensor) -> torch.Tensor:
 
 
 class Batches:
-    """Random training batches from RUN's caches; scenes of "pair" that keep the look, and those of "pattern", are
-    counterparts in "train"."""
+    """Random training batches from RUN's caches; scenes of "pair" that keep the look are counterparts in "train"."""
 
     def __init__(self, run, device, rng):
-        _, pair, _ = parts = [np.load(run / f"cache-{split}.npz") for split in ("train", "pair", "pattern")]
+        train, pair = (np.load(run / f"cache-{split}.npz") for split in ("train", "pair"))
 
         def joined(name, **kind):
-            return torch.from_numpy(np.concatenate([part[name] for part in parts])).to(**kind)
+            return torch.from_numpy(np.concatenate([train[name], pair[name]])).to(**kind)
 
         self.latents, self.masks = joined("latents"), joined("masks")
         self.states, self.subject = joined("states"), joined("subject", dtype=torch.int64)
-        first = np.cumsum([0, *(len(part["states"]) for part in parts)])
-        rows = [np.where(part["rows"] > 0, part["rows"] + k, 0) for part, k in zip(parts, first, strict=False)]
-        self.rows = np.concatenate([r for r in rows for _ in range(2)])  # mirror images share captions
-        n, p, q = (len(part["rows"]) for part in parts)
+        n, p = len(train["rows"]), len(pair["rows"])
+        rows = (train["rows"], np.where(pair["rows"] > 0, pair["rows"] + len(train["states"]), 0))
+        self.rows = np.concatenate([rows[0], rows[0], rows[1], rows[1]])  # mirror images share captions
         # With another look the colours are anyone's guess, and the network learns to erase instead of to paint.
-        same, all_ = np.flatnonzero(pair["same_look"]), np.arange(q)
-        one, other = np.concatenate([same, n + same]), 2 * n + np.concatenate([same, p + same])
-        old, new = np.concatenate([all_, n + all_]), 2 * (n + p) + np.arange(2 * q)
-        self.targets, self.sources = np.concatenate([one, other, new]), np.concatenate([other, one, old])
+        same = np.flatnonzero(pair["same_look"])
+        both = np.concatenate([same, n + same]), 2 * n + np.concatenate([same, p + same])
+        self.targets, self.sources = np.concatenate(both), np.concatenate(both[::-1])
         self.device, self.rng = device, rng
 
     def draw(self, size: int) -> dict:

@@ -35,12 +35,12 @@ def caption(scene: dict, place=True, **words) -> str:
     return f"{text} {PLACES[scene['place']['name']]}" if place else text
 
 
-def random_caption(scene: dict, rng: np.random.Generator, pattern=False) -> str:
-    """A training caption: half plain, half with detail; the place is nearly always named, the pattern if asked for."""
+def random_caption(scene: dict, rng: np.random.Generator) -> str:
+    """A training caption: half plain, half with detail; the place is nearly always named."""
     detail = rng.random(5)
-    if detail[4] < 0.34 and not pattern:
+    if detail[4] < 0.34:
         return caption(scene, place=rng.random() < 0.92)
-    return caption(scene, place=rng.random() < 0.94, colour=detail[0] < 0.72, pattern=pattern or detail[1] < 0.66,
+    return caption(scene, place=rng.random() < 0.94, colour=detail[0] < 0.72, pattern=detail[1] < 0.66,
                    accessory=detail[2] < 0.45, verb=detail[3] < 0.25)
 
 
