@@ -36,7 +36,7 @@ export interface FitInputs {
   /** guided samples [1,C,h,w] */
   readonly samples: readonly NdArray[];
   readonly targetPrompt: string;
-  /** `surroundings` [1,1,h,w], if an option needs them */
+  /** `surroundings` [1,1,h,w], if an option needs them; null also where there is no subject: then all is compared */
   readonly region: NdArray | null;
   readonly options: SteerOptions;
   readonly seed: number;
@@ -85,6 +85,7 @@ export async function fitTrainer(
   const params = trainingParams(g, plan.trainables, dtype);
   const edsd = {
     ...options,
+    region: around ? ('surroundings' as const) : ('all' as const),
     predictionType: schedule.predictionType,
     table: gradientRules(weights.backend, names),
   };

@@ -228,14 +228,14 @@ test('the surroundings are where the words that are replaced are not attended to
       { tMin: 50, tMax: 950, subjectFrom },
     );
   };
-  const { data, shape } = await of('a cat', 'a <miso>');
+  const { data, shape } = (await of('a cat', 'a <miso>'))!;
   expect(shape).toEqual([1, 1, 8, 8]);
   expect(Math.min(...data)).toBeGreaterThanOrEqual(0);
   expect(Math.min(...data)).toBeLessThan(0.2);
   expect(Math.max(...data)).toBeGreaterThan(Math.min(...data));
   expect(Math.max(...data)).toBeLessThanOrEqual(1);
-  expect(new Set((await of('a cat', 'a cat')).data)).toEqual(new Set([1]));
-  const { data: tight } = await of('a cat', 'a <miso>', { subjectFrom: 0.5 });
+  expect(await of('a cat', 'a cat')).toBeNull();
+  const { data: tight } = (await of('a cat', 'a <miso>', { subjectFrom: 0.5 }))!;
   for (const [i, v] of tight.entries()) expect(v).toBeCloseTo(Math.max(0, 2 * data[i]! - 1), 5);
   await expect(of('a cat', 'a <miso>', { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
 });
@@ -375,4 +375,30 @@ test('the anchor of mode shifting leaves out what is not the subject', async () 
     return (await run(untouched, 'a cat', options)).steps[1]!.metrics!.modeShift!;
   };
   expect(Math.abs((await second('all')) / (await second('surroundings')) - 1)).toBeGreaterThan(1e-3);
+});
+
+test('while it cools down, a fit takes shorter steps in the same direction', async () => {
+  const options = { modeShift: 0, learningRate: 1e-2, weightDecay: 0 };
+  const moved = async (steps: number, coolDown: number) => {
+    const { fit } = await run(word, 'a cat', { ...options, steps, coolDown });
+    return fit.delta.rows!.data.map((v, i) => v - word.rows!.data[i]!);
+  };
+  const [first, both, cooled] = [await moved(1, 0), await moved(2, 0), await moved(2, 1)];
+  expect(cooled).not.toEqual(both);
+  // the second of two steps at half the rate
+  cooled.forEach((v, i) => {
+    expect(v).toBeCloseTo((first[i]! + both[i]!) / 2, 6);
+  });
+});
+
+test('prompts without a subject make a fit that compares everywhere, with free samples', async () => {
+  const options = { learningRate: 1e-2, anchor: 1, shiftTo: 'learned' } as const;
+  const around = { region: 'surroundings', background: 'photo' } as const;
+  const [everywhere, asked] = [
+    await run(word, 'a <miso>', options),
+    await run(word, 'a <miso>', { ...options, ...around }),
+  ];
+  expect(asked.steps.every(({ applied }) => applied)).toBe(true);
+  expect(asked.fit.guided).toEqual(everywhere.fit.guided);
+  expect(asked.fit.delta.rows).toEqual(everywhere.fit.delta.rows);
 });

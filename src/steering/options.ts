@@ -64,6 +64,8 @@ export interface SteerOptions {
   readonly guidedBatch: number;
   readonly steps: number;
   readonly learningRate: number;
+  /** share of the steps, at their end, over which the rate falls in a straight line towards 0 (ours) */
+  readonly coolDown: number;
   /** AdamW's decoupled decay */
   readonly weightDecay: number;
   /** 0: what the concept learned trains on; else that stays and a low-rank update on top of it trains (METHOD.md A3) */
@@ -101,6 +103,7 @@ const defaults: SteerOptions = {
   guidedBatch: 1,
   steps: 40,
   learningRate: 1e-4,
+  coolDown: 0,
   weightDecay: 1e-2,
   loraRank: 0,
 };
@@ -153,6 +156,13 @@ const choice = (label: string, help: string, ...choices: string[]): ChoiceField 
 export const steerFields: Readonly<Record<string, NumberField | ChoiceField>> = {
   steps: number('Steps', 'More steps follow the photo further and take longer.', 1, 1000, 1),
   learningRate: number('Learning rate', 'How far each step moves the concept.', 1e-8, 0.1, 1e-8),
+  coolDown: number(
+    'Cool down',
+    'Share of the steps over which fitting slows to a stop; steadier at the end.',
+    0,
+    1,
+    0.05,
+  ),
   edsd: number(
     'Weight of the photo',
     'How far the concept has to agree with the plain model on it; 0 switches it off.',

@@ -3,6 +3,7 @@ import type { DiffusionModel, ModelParts } from '../diffusion/model';
 import { createTextEncoder } from '../diffusion/text-encoder';
 import { applyConcept, type Concept } from '../personalization/concept';
 import { runHash } from '../personalization/config-hash';
+import { rateOf } from '../personalization/method';
 import { type Checkpoint, checkBelongs, type LoopEvent, trainingLoop } from '../training/loop';
 import { AppError } from '../util/errors';
 import { isFiniteArray, type NdArray } from '../util/nd-array';
@@ -132,7 +133,7 @@ export async function* steer(
       yield { kind: 'stage', name: 'fit' };
       const loop = trainingLoop(run.trainer, run.batch, {
         steps: options.steps,
-        learningRate: () => options.learningRate,
+        learningRate: rateOf(options),
         configHash: key,
         ...(host.checkpointEvery && { checkpointEvery: host.checkpointEvery }),
         ...(host.sampleEvery && { sampleEvery: host.sampleEvery }),

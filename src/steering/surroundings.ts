@@ -2,7 +2,7 @@
 import type { DiffusionModel } from '../diffusion/model';
 import { lookAt, spreadTimesteps } from '../diffusion/score';
 import { SubjectMask } from '../diffusion/subject-mask';
-import { type NdArray, zeros } from '../util/nd-array';
+import type { NdArray } from '../util/nd-array';
 import { phrasesOf, promptDiff } from '../util/prompt-diff';
 import type { SteerOptions } from './options';
 
@@ -25,18 +25,17 @@ export interface SurroundingsInputs {
  * 1 − min(1, M / subjectFrom), M the soft mask that an edit with these prompts confines itself to (METHOD.md E10): the
  * frozen model's attention to the words that the target prompt replaces.
  *
- * @returns [1,1,h,w] in [0,1]; ones where the prompts differ in no subject
+ * @returns [1,1,h,w] in [0,1]; null where the prompts differ in no subject
  */
 export async function surroundings(
   model: Pick<DiffusionModel, 'watch' | 'schedule'>,
   { source, sourcePrompt, targetPrompt, context, seed, signal }: SurroundingsInputs,
   { tMin, tMax, subjectFrom }: Pick<SteerOptions, 'tMin' | 'tMax' | 'subjectFrom'>,
-): Promise<NdArray> {
+): Promise<NdArray | null> {
   const [, , h, w] = source.shape as readonly [number, number, number, number];
   const { subject } = promptDiff(sourcePrompt, targetPrompt);
   const watched = subject === null ? null : model.watch(sourcePrompt, phrasesOf(subject));
-  const everywhere = zeros([1, 1, h, w]);
-  if (!watched) return { ...everywhere, data: everywhere.data.fill(1) };
+  if (!watched) return null;
   const mask = new SubjectMask();
   for (const [index, t] of spreadTimesteps(tMin, tMax, LOOKS).entries()) {
     signal?.throwIfAborted();

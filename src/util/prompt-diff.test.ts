@@ -20,6 +20,7 @@ test.each([
   ['a cup on a wooden table', 'a cup on a small wooden table', 'wooden table', 'small wooden table'],
   ['a small cat sits', 'a cat sits', 'small cat', 'cat'],
   ['a cat next to a tree', 'a cat with a hat next to a tree', 'cat', 'cat with a hat'],
+  ['a photo of an elephant in snow', 'a photo of a sks elephant in snow', 'elephant', 'sks elephant'],
   ['a cat', 'a cat wearing glasses', 'cat', 'cat wearing glasses'],
   ['a cat in a hat', 'a cat', 'cat in a hat', 'cat'],
 ])('%j → %j describes %j as %j', (source, target, subject, replacement) => {

@@ -71,7 +71,11 @@ export const phrasesOf = (subject: string): string[] =>
 
 /** Runs of words that differ, in order. */
 function changedRuns(a: readonly string[], b: readonly string[]): Run[] {
-  const same = (i: number, j: number): boolean => plain(a[i]!) === plain(b[j]!);
+  const same = (i: number, j: number): boolean => {
+    const [left, right] = [plain(a[i]!), plain(b[j]!)];
+    // the word that follows decides between "a" and "an": of itself it is no change
+    return left === right || (ARTICLES.has(left) && ARTICLES.has(right));
+  };
   // length[i][j]: longest common subsequence of a[i..] and b[j..]
   const length = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
   for (let i = a.length - 1; i >= 0; i--) {
