@@ -14,8 +14,8 @@ import type { Bench, Measurement } from './measure';
 const FLAT = 2;
 const MB = 1e6;
 
-/** How often; the software WebGPU adapter takes half a second for one run of a tiny network. */
-const EDITS = { cpu: 500, webgpu: 60 };
+const EDITS = 500;
+/** The software WebGPU adapter takes half a second for one run of a tiny network. */
 const STEPS = { cpu: 2000, webgpu: 60 };
 /** 34 to warm up (until then the JavaScript engine keeps compiling), 51 to be measured. Not on the software adapter: minutes each. */
 const FITS = 85;
@@ -24,14 +24,14 @@ const FITS = 85;
 type Bytes = Readonly<Record<string, number>>;
 
 export const flatMemory: Bench = async () => [
-  ...(await onNode(`${EDITS.cpu} edits`, createEdits(loadOrtNode, 'node'), EDITS.cpu)),
+  ...(await onNode(`${EDITS} edits`, createEdits(loadOrtNode, 'node'), EDITS)),
   ...(await onNode(`${STEPS.cpu} steps`, createLearning(loadOrtNode, 'node', STEPS.cpu), STEPS.cpu)),
-  ...(await withBrowser((browser) => inBrowser(browser, 'wasm', EDITS.cpu, STEPS.cpu))),
+  ...(await withBrowser((browser) => inBrowser(browser, 'wasm', EDITS, STEPS.cpu))),
 ];
 
 /** By itself: one run of a network costs the software adapter what a hundred cost WebAssembly. */
 export const flatWebGpu = async (): Promise<Measurement[]> =>
-  withBrowser((browser) => inBrowser(browser, 'webgpu', EDITS.webgpu, STEPS.webgpu));
+  withBrowser((browser) => inBrowser(browser, 'webgpu', EDITS, STEPS.webgpu));
 
 /** Fits alone: each opens and closes a program of every kind, so that they take longest. */
 export const flatFits = async (): Promise<Measurement[]> => [
