@@ -1,5 +1,8 @@
 import { resizeBilinear } from '../util/bilinear';
 import { type NdArray, rows, zeros, zip } from '../util/nd-array';
+import type { Schedule } from './schedule';
+import { lookAt } from './score';
+import type { WatchedPredictor } from './watch';
 
 /** Sums of attention maps and how many went into them: enough to go on from. */
 export interface MaskState {
@@ -49,4 +52,32 @@ export class SubjectMask {
     });
     return masks.length === 1 ? masks[0]! : zip(Math.max, ...masks);
   }
+}
+
+export interface LookInputs {
+  /** picture [1,C,h,w], already × scaling factor */
+  readonly latent: NdArray;
+  /** states [1,L,D] of the prompt that is watched */
+  readonly context: NdArray;
+  /** one look at each, in [0, T) */
+  readonly timesteps: readonly number[];
+  readonly seed: number;
+  /** looked at before every network call */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Where a picture's subject is, from looks at it in noise of the seed. @returns [1,1,h,w] as `SubjectMask.at` */
+export async function lookForSubject(
+  watched: WatchedPredictor,
+  schedule: Schedule,
+  { latent, context, timesteps, seed, signal }: LookInputs,
+): Promise<NdArray> {
+  const mask = new SubjectMask();
+  for (const [index, t] of timesteps.entries()) {
+    signal?.throwIfAborted();
+    await watched.predictNoise(lookAt(schedule, latent, t, { seed, index }), t, context);
+    mask.add(watched.latestMaps());
+  }
+  const [height, width] = latent.shape.slice(2) as [number, number];
+  return mask.at(height, width);
 }

@@ -10,7 +10,12 @@ export interface WatchedPredictor {
   latestMaps(): NdArray;
 }
 
-/** ε̂ that also watches where phrases of the prompt are attended to; null when the prompt contains none of them. */
+/**
+ * ε̂ that also watches where phrases of the prompt are attended to.
+ *
+ * @returns null when the prompt contains none of them
+ * @throws AppError GRAPH when maps are asked for before the first evaluation
+ */
 export function watchPhrases(
   denoiser: Denoiser,
   { tokenizer, schedule }: Pick<ModelParts, 'tokenizer' | 'schedule'>,

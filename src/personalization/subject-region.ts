@@ -1,8 +1,8 @@
 /** Where the pictures show what they are of. */
 import { createDenoiser, type DenoiserOptions } from '../diffusion/denoiser';
 import type { ModelParts } from '../diffusion/model';
-import { lookAt, spreadTimesteps } from '../diffusion/score';
-import { SubjectMask } from '../diffusion/subject-mask';
+import { spreadTimesteps } from '../diffusion/score';
+import { lookForSubject } from '../diffusion/subject-mask';
 import { createTextEncoder } from '../diffusion/text-encoder';
 import { watchPhrases } from '../diffusion/watch';
 import type { Example } from '../training/data';
@@ -10,7 +10,7 @@ import { fillTemplate, PLAIN_TEMPLATE } from './method';
 
 /** Looks at each picture, spread over the middle noise levels, where attention is about things. */
 const LOOKS = 8;
-const LEVELS = [0.2, 0.8] as const;
+const LEVELS = { from: 0.2, to: 0.8 };
 
 export interface RegionOptions {
   readonly classWord: string;
@@ -39,23 +39,16 @@ export async function onSubject(
   });
   const text = createTextEncoder(textEncoder.config, textEncoder.weights, tokenizer);
   const prompt = fillTemplate(PLAIN_TEMPLATE, classWord);
-  const timesteps = spreadTimesteps(
-    ...(LEVELS.map((level) => level * schedule.numTrainTimesteps) as [number, number]),
-    LOOKS,
-  );
+  const { numTrainTimesteps } = schedule;
+  const timesteps = spreadTimesteps(LEVELS.from * numTrainTimesteps, LEVELS.to * numTrainTimesteps, LOOKS);
   try {
     const watched = watchPhrases(denoiser, base, prompt, [classWord]);
     if (!watched) return [...examples];
     const context = await text.embed(prompt);
     const regions: Example[] = [];
     for (const { latent, mask: valid, prompts } of examples) {
-      const mask = new SubjectMask();
-      for (const [index, t] of timesteps.entries()) {
-        signal?.throwIfAborted();
-        await watched.predictNoise(lookAt(schedule, latent.mean, t, { seed, index }), t, context);
-        mask.add(watched.latestMaps());
-      }
-      const { data } = mask.at(height, width);
+      const looks = { latent: latent.mean, context, timesteps, seed, signal };
+      const { data } = await lookForSubject(watched, schedule, looks);
       const both = data.map((v, i) => v * (valid?.[i] ?? 1));
       // a picture in whose valid region nothing is seen counts as it did
       regions.push({

@@ -1,7 +1,7 @@
 /** Where the photo's subject is not. */
 import type { DiffusionModel } from '../diffusion/model';
-import { lookAt, spreadTimesteps } from '../diffusion/score';
-import { SubjectMask } from '../diffusion/subject-mask';
+import { spreadTimesteps } from '../diffusion/score';
+import { lookForSubject } from '../diffusion/subject-mask';
 import type { NdArray } from '../util/nd-array';
 import { phrasesOf, promptDiff } from '../util/prompt-diff';
 import type { SteerOptions } from './options';
@@ -32,16 +32,11 @@ export async function surroundings(
   { source, sourcePrompt, targetPrompt, context, seed, signal }: SurroundingsInputs,
   { tMin, tMax, subjectFrom }: Pick<SteerOptions, 'tMin' | 'tMax' | 'subjectFrom'>,
 ): Promise<NdArray | null> {
-  const [, , h, w] = source.shape as readonly [number, number, number, number];
   const { subject } = promptDiff(sourcePrompt, targetPrompt);
   const watched = subject === null ? null : model.watch(sourcePrompt, phrasesOf(subject));
   if (!watched) return null;
-  const mask = new SubjectMask();
-  for (const [index, t] of spreadTimesteps(tMin, tMax, LOOKS).entries()) {
-    signal?.throwIfAborted();
-    await watched.predictNoise(lookAt(model.schedule, source, t, { seed, index }), t, context);
-    mask.add(watched.latestMaps());
-  }
-  const { data, shape } = mask.at(h, w);
+  const timesteps = spreadTimesteps(tMin, tMax, LOOKS);
+  const looks = { latent: source, context, timesteps, seed, signal };
+  const { data, shape } = await lookForSubject(watched, model.schedule, looks);
   return { data: data.map((v) => 1 - Math.min(1, v / subjectFrom)), shape };
 }
