@@ -106,7 +106,7 @@ test('a model folder without a checkpoint ends the same way', async () => {
   expect(code).toBe(2);
   expect(stderr.split('\n')).toHaveLength(1);
   expect(stderr).toContain('model_index.json');
-  expect(await readdir(folder)).toEqual(['page.jpg']);
+  expect(await readdir(folder)).not.toContain('out');
 }, 60_000);
 
 /** What metrics.json of a demo edit says agrees with the pictures beside it, and its times with each other. */

@@ -129,8 +129,9 @@ export async function readModelInfo(tree: FileTree): Promise<{
   learning: LearningOverrides;
   steering: SteerOverrides;
 }> {
-  const [index, unet, vae] = await Promise.all([
-    readJson(tree, 'model_index.json'),
+  // By itself and first: of a folder that is no checkpoint, it is the file to name.
+  const index = await readJson(tree, 'model_index.json');
+  const [unet, vae] = await Promise.all([
     readJson(tree, 'unet/config.json'),
     readJson(tree, 'vae/config.json'),
   ]);
