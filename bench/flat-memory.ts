@@ -29,7 +29,7 @@ export const flatMemory: Bench = async () => [
   ...(await withBrowser((browser) => inBrowser(browser, 'wasm', EDITS, STEPS.cpu))),
 ];
 
-/** By itself: the software adapter takes more than an hour for it; figures kept from it are of 60 edits. */
+/** By itself: the software adapter takes more than an hour for it. */
 export const flatWebGpu = async (): Promise<Measurement[]> =>
   withBrowser((browser) => inBrowser(browser, 'webgpu', EDITS, STEPS.webgpu));
 
