@@ -3,8 +3,8 @@
 Example: python make_latents.py --run RUN
 For each of the splits "train" and "pair" that lacks it, writes RUN/cache-SPLIT.npz: latents float16 [2N, C, h, w]
 (originals, then mirrored), masks uint8 [2N, h, w] (the figure's coverage), states float16 [K, L, D] of the distinct
-captions (row 0: the empty one), subject int32 [K] (position of the figure's word, 0 where there is none) and rows
-int32 [N, CAPTIONS]; "pair" also has same_look bool [N]: whether the figure looks as the one it replaces.
+captions (row 0: the empty one), subject int32 [K] (position of the figure's word, 0 where there is none), named int8 [K]
+(which of PATTERNS it names, 0 for none) and rows int32 [N, CAPTIONS]; "pair" also has same_look bool [N]: whether the figure looks as the one it replaces.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from tokenizer import Tokenizer, train_merges
 from train_vae import build, encode
 from world.captions import random_caption, vocabulary_lines
 from world.figures import CLASSES
+from world.scene import PATTERNS
 
 CAPTIONS = 8  # drawn per scene
 
@@ -42,7 +43,8 @@ def caption_parts(tok: Tokenizer, text, scenes: list, rng: np.random.Generator) 
     ids = np.stack([tok(c) for c in known])
     subject = np.isin(ids, [tok.word_ids(c)[-1] for c in CLASSES]).argmax(1).astype(np.int32)
     states = torch.cat([hidden_states(text, b).half() for b in torch.from_numpy(ids).split(128)]).numpy()
-    return {"states": states, "subject": subject, "rows": rows}
+    named = np.array([max(i * (p in c) for i, p in enumerate(PATTERNS)) for c in known], np.int8)
+    return {"states": states, "subject": subject, "named": named, "rows": rows}
 
 
 def main() -> None:

@@ -1,8 +1,10 @@
 """Train the UNet on cached latents: weighted epsilon loss, attention taught by the figure's mask, Muon, EMA.
 
-Half of every batch is counterfactual: the noisy picture of one figure, the caption of another in its place, and as
+A share of every batch is counterfactual: the noisy picture of one figure, the caption of another in its place, and as
 target the noise that leads to the picture of that other figure. This is where an edit by delta denoising asks the
-network (target prompt on the noised source), and it teaches in few pictures what a word changes and what it leaves.
+network (target prompt on the noised source), and it teaches in few pictures what a word changes and what it leaves. But
+where the other figure's stripes run, the first does not tell: it also teaches to leave patterns out. So the last part of
+the training has few of them, and more captions that name a pattern: --swapped 0.05 --named 0.75.
 
 Example, two processes: for r in 0 1; do python train_unet.py --run RUN --world 2 --rank $r & done
 Resumes from RUN/unet.pt; `--minutes` counts earlier runs.
@@ -17,13 +19,13 @@ from diffusers import UNet2DConditionModel
 from muon import Muon, split
 from presets import PRESETS
 from train_common import Clock, Ema, Log, average_weights, half, parser, prepare, restore, save
+from world.scene import PATTERNS
 
 DROP = 0.1  # share of empty captions
 SYNC = 10.0  # seconds between averages of the processes' weights
 GAMMA = 5.0  # Hang et al. 2023, arXiv:2303.09556: at low noise, weight gamma / SNR for epsilon prediction
 FIGURE = 8.0  # extra weight of the figure's cells: places are learned long before toys
 TAUGHT = 0.02  # weight of the attention loss
-SWAPPED = 0.5  # share of counterfactual examples
 EDGES = ("conv_in", "conv_out", "time_embedding")  # first and last layers are Adam's (see muon.py)
 
 
@@ -47,9 +49,14 @@ def weight_of(snr: torch.Tensor, gamma: torch.Tensor) -> torch.Tensor:
 
 
 class Batches:
-    """Random training batches from RUN's caches; scenes of "pair" that keep the look are counterparts in "train"."""
+    """Random training batches from RUN's caches; scenes of "pair" that keep the look are counterparts in "train".
 
-    def __init__(self, run, device, rng):
+    :param swapped: share of counterfactual examples
+    :param named: share of the others that are drawn from captions that name a pattern, and not from all
+    :param patterns: those patterns, each as likely as it is often there
+    """
+
+    def __init__(self, run, device, rng, swapped: float, named: float, patterns: list):
         train, pair = (np.load(run / f"cache-{split}.npz") for split in ("train", "pair"))
 
         def joined(name, **kind):
@@ -64,7 +71,9 @@ class Batches:
         same = np.flatnonzero(pair["same_look"])
         both = np.concatenate([same, n + same]), 2 * n + np.concatenate([same, p + same])
         self.targets, self.sources = np.concatenate(both), np.concatenate(both[::-1])
-        self.device, self.rng = device, rng
+        names = np.concatenate([train["named"], pair["named"]])[self.rows]
+        self.patterns = [np.argwhere(names == PATTERNS.index(p)) for p in patterns]  # picture and caption
+        self.device, self.rng, self.swapped, self.named = device, rng, swapped, named
 
     def draw(self, size: int) -> dict:
         """Tensors of a batch: source and target latents [B, C, h, w], mask [B, 1, h, w] of the figures in either, text
@@ -72,10 +81,15 @@ class Batches:
         rng = self.rng
         target = rng.integers(len(self.latents), size=size)
         source = target.copy()
-        swap = rng.random(size) < SWAPPED
+        column = rng.integers(self.rows.shape[1], size=size)
+        swap = rng.random(size) < self.swapped
         pick = rng.integers(len(self.targets), size=swap.sum())
         target[swap], source[swap] = self.targets[pick], self.sources[pick]
-        text = self.rows[target, rng.integers(self.rows.shape[1], size=size)]
+        named = ~swap & (rng.random(size) < self.named)
+        for i in np.flatnonzero(named):
+            target[i], column[i] = rng.choice(self.patterns[rng.integers(len(self.patterns))])
+        source[named] = target[named]
+        text = self.rows[target, column]
         text = torch.from_numpy(np.where((rng.random(size) < DROP) & ~swap, 0, text)).long()
         source, target = torch.from_numpy(source), torch.from_numpy(target)
         # Stratified timesteps: every batch covers the whole range.
@@ -111,6 +125,9 @@ def loss_of(unet, maps: list, batch: dict, table: torch.Tensor, noise: torch.Ten
 
 def main() -> None:
     p = parser(__doc__, minutes=75, batch=16, lr=1e-3)
+    p.add_argument("--swapped", type=float, default=0.5, help="share of counterfactual examples")
+    p.add_argument("--named", type=float, default=0.0, help="share of the others whose caption names a pattern")
+    p.add_argument("--patterns", nargs="+", choices=PATTERNS[1:], default=list(PATTERNS[1:]), help="repeat to weigh")
     args = p.parse_args()
     device = prepare(args)
     log, path = Log(args.run / "unet.log", args.rank), args.run / "unet.pt"
@@ -128,7 +145,7 @@ def main() -> None:
         for name, state in old.get("optimizers", {}).items():
             opts[name].load_state_dict(state)
     rng = np.random.default_rng([args.seed, step, args.rank])
-    batches, table = Batches(args.run, device, rng), alphas_cumprod().to(device)
+    batches, table = Batches(args.run, device, rng, args.swapped, args.named, args.patterns), alphas_cumprod().to(device)
     noise_rng = torch.Generator(device).manual_seed(args.seed + 7919 * (step + 1) + args.rank)
     weights = list(unet.parameters())
     synced = saved = time.time()
