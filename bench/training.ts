@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { LearnOptions } from '../src/personalization/method';
 import { personalizationMethods } from '../src/personalization/methods';
 import { loadOrtNode } from '../src/runtime/ort-node';
 import { diskTree } from '../tools/disk-tree';
@@ -32,19 +33,23 @@ export const training: Bench = async () => {
   });
 };
 
+/** Rows of the UNet in a step: with prior preservation, as many pictures of the class come on top. */
+const rowsOf = ({ batch, priorPictures }: LearnOptions): number => batch * (priorPictures > 0 ? 2 : 1);
+
 type Spec = StepSpec extends infer S ? (S extends unknown ? Omit<S, 'backend'> : never) : never;
 
 async function against(contender: (spec: Spec) => Contender, where: string): Promise<Measurement[]> {
   const contenders: Record<string, Contender> = {};
-  for (const rows of [1, 2]) contenders[`forward ${rows}`] = contender({ forward: true, rows });
   for (const [method, { defaults }] of Object.entries(personalizationMethods)) {
-    const spec = { method, rows: defaults.batch };
+    const rows = rowsOf(defaults);
+    const spec = { method, rows };
+    contenders[`forward ${rows}`] = contender({ forward: true, rows });
     contenders[method] = contender(spec);
     contenders[`${method}, recomputed`] = contender({ ...spec, recompute: ['block'] });
   }
   const times = await takeTurns(contenders, { turns: 9, runs: 2 });
   const ratio = (method: string, contender: string, target?: number): Measurement => {
-    const rows = personalizationMethods[method]!.defaults.batch;
+    const rows = rowsOf(personalizationMethods[method]!.defaults);
     return {
       name: `${where}: ${contender} step ÷ forward`,
       value: times[contender]! / times[`forward ${rows}`]!,
