@@ -4,7 +4,8 @@ Example: python make_latents.py --run RUN
 For each of the splits "train" and "pair" that lacks it, writes RUN/cache-SPLIT.npz: latents float16 [2N, C, h, w]
 (originals, then mirrored), masks uint8 [2N, h, w] (the figure's coverage), states float16 [K, L, D] of the distinct
 captions (row 0: the empty one), subject int32 [K] (position of the figure's word, 0 where there is none), named int8 [K]
-(which of PATTERNS it names, 0 for none) and rows int32 [N, CAPTIONS]; "pair" also has same_look bool [N]: whether the figure looks as the one it replaces.
+(which of PATTERNS it names, 0 for none) and rows int32 [N, CAPTIONS]; "pair" also has same_look bool [N]: whether the
+figure looks as the one it replaces. A cache that lacks one of these is of an older version: delete it.
 """
 
 import argparse

@@ -53,7 +53,7 @@ class Batches:
 
     :param swapped: share of counterfactual examples
     :param named: share of the others that are drawn from captions that name a pattern, and not from all
-    :param patterns: those patterns, each as likely as it is often there
+    :param patterns: those patterns, as likely as they are often listed
     """
 
     def __init__(self, run, device, rng, swapped: float, named: float, patterns: list):
