@@ -150,6 +150,13 @@ export const cases: Readonly<Record<string, Readonly<Record<string, GradCase>>>>
       ],
       f: (g, a, b) => op.matMul(g, a!, b!),
     },
+    square: {
+      shapes: [
+        [2, 5, 5],
+        [2, 5, 2],
+      ],
+      f: (g, a, b) => op.matMul(g, a!, b!),
+    },
     oneRowPerImage: {
       shapes: [
         [3, 4],
