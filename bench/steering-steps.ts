@@ -1,6 +1,6 @@
 import { createModel, type DiffusionModel } from '../src/diffusion/model';
 import { createTextEncoder } from '../src/diffusion/text-encoder';
-import { loadParts, memoryLimits } from '../src/engine/load-model';
+import { loadParts, memoryLimits, readModelInfo } from '../src/engine/load-model';
 import { applyConcept, type Concept } from '../src/personalization/concept';
 import { personalizationMethods } from '../src/personalization/methods';
 import { conceptOf, plan } from '../src/personalization/plan';
@@ -20,8 +20,11 @@ import { type Contender, timed } from './measure';
 export interface SteeringSpec {
   readonly backend: BackendName;
   readonly method: string;
-  /** EDSD alone; EDSD and mode shifting; one step of one sample, guided or plain */
-  readonly what: 'edsd' | 'fit' | 'guided' | 'plain';
+  /**
+   * EDSD alone; EDSD and mode shifting; these with the options that the model recommends; one step of one sample, guided or
+   * plain
+   */
+  readonly what: 'edsd' | 'fit' | 'recommended' | 'guided' | 'plain';
 }
 
 /** The method's concept before its first step. */
@@ -49,6 +52,7 @@ export function createSteering(load: OrtLoader, tree: FileTree) {
     const backend = await openBackend(name, { load, threads: 2 });
     return createModel(await loadParts(tree, backend, 'float32'), memoryLimits(backend));
   });
+  const info = readModelInfo(tree);
   const prepare = memoizePromise(async (key: string): Promise<Contender> => {
     const { backend, method, what } = JSON.parse(key) as SteeringSpec;
     const model = await models(backend);
@@ -67,7 +71,12 @@ export function createSteering(load: OrtLoader, tree: FileTree) {
     const source = noise(model.latentShape, 1);
     const options = (over: Partial<SteerOptions>): SteerOptions =>
       ({ ...steerDefaults(method), ...over }) as SteerOptions;
-    if (what === 'edsd' || what === 'fit') {
+    if (what === 'edsd' || what === 'fit' || what === 'recommended') {
+      const chosen =
+        what === 'recommended'
+          ? steerDefaults(method, (await info).steering)
+          : options(what === 'edsd' ? { modeShift: 0 } : {});
+      const [, , height, width] = model.latentShape;
       const { trainer, batch } = await fitTrainer(
         model,
         personalised,
@@ -77,8 +86,9 @@ export function createSteering(load: OrtLoader, tree: FileTree) {
           contexts,
           samples: [source],
           targetPrompt,
-          region: null,
-          options: options(what === 'edsd' ? { modeShift: 0 } : {}),
+          // any map will do, as long as there is one
+          region: ndArray(new Float32Array(height * width).fill(0.5), [1, 1, height, width]),
+          options: chosen,
           seed: 0,
         },
         {},

@@ -60,6 +60,7 @@ async function against(where: string, method: string, clock: Clock): Promise<Mea
       'training 2': clock.step({ method, rows: 2 }),
       edsd: clock.steering({ method, what: 'edsd' }),
       fit: clock.steering({ method, what: 'fit' }),
+      recommended: clock.steering({ method, what: 'recommended' }),
       plain: clock.steering({ method, what: 'plain' }),
       guided: clock.steering({ method, what: 'guided' }),
     },
@@ -75,6 +76,7 @@ async function against(where: string, method: string, clock: Clock): Promise<Mea
   return [
     ratio('EDSD step', 'training step', times.edsd, times.training, TARGETS.edsd),
     ratio('fit step', 'training step of 2', times.fit, times['training 2'], TARGETS.edsd),
+    ratio('fit step as recommended', 'training step of 2', times.recommended, times['training 2']),
     ratio('guided sampling step', 'plain', times.guided, times.plain, TARGETS.guided),
   ];
 }
