@@ -27,12 +27,15 @@ def write_json(path: Path, value) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def write_weights(path: Path, state: dict, prefix: str = "") -> None:
-    """fp16 tensors in name order; `prefix` is put before names that lack it (projections excepted)."""
+def write_weights(path: Path, state: dict, prefix: str = "", digits: torch.dtype = torch.float16) -> None:
+    """fp16 tensors in name order; `prefix` is put before names that lack it (projections excepted).
+
+    :param digits: precision that values are rounded to first; bfloat16 leaves zeros that pack well
+    """
     def name(key):
         return key if key.startswith(prefix) or "_projection" in key else prefix + key
 
-    named = {name(k): v.detach().half().contiguous() for k, v in sorted(state.items()) if "position_ids" not in k}
+    named = {name(k): v.detach().to(digits).half().contiguous() for k, v in sorted(state.items()) if "position_ids" not in k}
     for key, value in named.items():
         if not torch.isfinite(value).all():
             raise SystemExit(f"{path}: {key} does not fit fp16")
@@ -62,7 +65,8 @@ def export(run: Path, out: Path, preset: str) -> None:
     write_json(out / "vae/config.json", public_config(dict(vae.config), type(vae).__name__))
     write_weights(out / "vae/diffusion_pytorch_model.safetensors", vae.state_dict())
     write_json(out / "unet/config.json", public_config(dict(unet.config), "UNet2DConditionModel"))
-    write_weights(out / "unet/diffusion_pytorch_model.safetensors", unet.state_dict())
+    write_weights(out / "unet/diffusion_pytorch_model.safetensors", unet.state_dict(),
+                  digits=torch.bfloat16)  # what training multiplies with
     for folder, tower, cls in (("text_encoder", text, "CLIPTextModel"),
                                ("image_encoder", vision, "CLIPVisionModelWithProjection")):
         config = {k: v for k, v in tower.config.to_diff_dict().items() if k != "transformers_version"}
