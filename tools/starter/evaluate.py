@@ -184,6 +184,8 @@ def main() -> None:
     p.add_argument("--json", type=Path)
     args = p.parse_args()
     torch.set_num_threads(1)
+    if args.sheets:
+        args.sheets.mkdir(parents=True, exist_ok=True)
     images, masks, scenes = load(args.run / "data", "test")
     images, scenes = torch.from_numpy(images[:args.n]).permute(0, 3, 1, 2).float() / 127.5 - 1, scenes[:args.n]
     masks = torch.from_numpy(masks[:args.n])[:, None].float() / 255
