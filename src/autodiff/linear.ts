@@ -5,23 +5,13 @@ import * as op from '../onnx/ops';
 import { AppError } from '../util/errors';
 import { sizeOf } from '../util/nd-array';
 import { float, int, ints, type Vjp } from './vjp';
-import { winogradFits, winogradInput, winogradWeight } from './winograd';
-
-/**
- * A transposed convolution; a convolution with the flipped kernel (foldable when it is frozen); or that by Winograd's
- * transforms, where the window allows it, and else as 'transposed'.
- */
-type InputForm = 'transposed' | 'flipped' | 'winograd';
 
 /** Which of several equal formulas a convolution's gradients use; the fastest depends on the backend (see README). */
 export interface ConvGradients {
-  /** dx at stride 1, by kernel */
-  readonly input: InputForm | ((kernel: Value) => InputForm);
-  /**
-   * dw: one matrix product per kernel tap; one product with all taps side by side; Winograd's 16 smaller ones, where the
-   * window allows it, and else as 'columns'; or a convolution with batch and channels swapped
-   */
-  readonly weight: 'taps' | 'columns' | 'winograd' | 'swapped';
+  /** dx at stride 1: as a transposed convolution, or as a convolution with the flipped kernel (foldable when it is frozen) */
+  readonly input: 'transposed' | 'flipped' | ((kernel: Value) => 'transposed' | 'flipped');
+  /** dw: one matrix product per kernel tap; one product with all taps side by side; or a convolution with batch and channels swapped */
+  readonly weight: 'taps' | 'columns' | 'swapped';
 }
 
 /** da = dy·bᵀ, db = aᵀ·dy */
@@ -88,8 +78,6 @@ function convInput(g: Graph, how: ConvGradients, dy: Value, w: Value, shape: Sha
   const rank = strides.length;
   const reach = dilations.map((d, i) => d * (w.shape[2 + i]! - 1));
   const form = typeof how.input === 'function' ? how.input(w) : how.input;
-  if (form === 'winograd' && group === 1 && winogradFits(dy, w.shape, strides, pads, dilations))
-    return winogradInput(g, dy, w);
   if (form === 'flipped' && group === 1 && strides.every((s) => s === 1)) {
     const axes = strides.map((_, i) => 2 + i);
     const ends = axes.map((a) => -1 - w.shape[a]!);
@@ -113,8 +101,6 @@ function convWeight(g: Graph, how: ConvGradients, x: Value, dy: Value, shape: Sh
   const [strides, pads, dilations] = [ints(attrs, 'strides'), ints(attrs, 'pads'), ints(attrs, 'dilations')];
   if (int(attrs, 'group') > 1) return groupedWeight(g, x, dy, shape, attrs);
   const rank = strides.length;
-  if (how.weight === 'winograd' && winogradFits(x, shape, strides, pads, dilations))
-    return winogradWeight(g, x, dy);
   if (how.weight === 'swapped') {
     const full = op.conv(g, channelsFirst(g, x), channelsFirst(g, dy), undefined, {
       strides: dilations,
@@ -127,7 +113,7 @@ function convWeight(g: Graph, how: ConvGradients, x: Value, dy: Value, shape: Sh
   }
   const rows = reshape(g, channelsFirst(g, dy), [dy.shape[1]!, -1]);
   const channels = x.shape[1]!;
-  if (how.weight !== 'taps') {
+  if (how.weight === 'columns') {
     const columns = patches(g, x, shape.slice(2), { strides, pads, dilations });
     return reshape(g, op.gemm(g, rows, columns, undefined, { transB: true }), shape);
   }

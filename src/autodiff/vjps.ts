@@ -26,4 +26,4 @@ export const vjps = vjpsWith({ input: 'transposed', weight: 'taps' });
  * convolves as in the forward; one that trains would have to be flipped in every step.
  */
 export const cpuVjps = (trains: (name: string) => boolean): VjpTable =>
-  vjpsWith({ input: ({ name }) => (trains(name) ? 'winograd' : 'flipped'), weight: 'winograd' });
+  vjpsWith({ input: ({ name }) => (trains(name) ? 'transposed' : 'flipped'), weight: 'columns' });

@@ -1,5 +1,4 @@
 import { type Attrs, Graph, type Node, type Shape, type Value } from '../onnx/graph';
-import { GATHER, SPREAD, transposed } from '../onnx/winograd';
 import { sizeOf } from '../util/nd-array';
 
 /** A graph whose convolutions by constant kernels are rewritten, and the constants that it takes instead. */
@@ -15,6 +14,21 @@ export interface Derived {
   /** bytes of the weight → bytes of the constant */
   readonly convert: (weight: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>;
 }
+
+type Matrix = readonly (readonly number[])[];
+
+// F(2×2, 3×3): Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A for 4×4 patches d of stride 2, with the rows of G (1,0,0), ½(1,1,1), ½(1,-1,1),
+// (0,0,1) (Lavin and Gray 2015, arXiv:1509.09308, eq. 8–10).
+const BT: Matrix = [
+  [1, 0, -1, 0],
+  [0, 1, 1, 0],
+  [0, -1, 1, 0],
+  [0, 1, 0, -1],
+];
+const AT: Matrix = [
+  [1, 1, 1, 0],
+  [0, 1, -1, -1],
+];
 
 /** With fewer channels (geometric mean of in and out) moving patches about, which ORT does on one thread, eats the gain. */
 const MIN_CHANNELS = 96;
@@ -84,7 +98,7 @@ function rewrite(g: Graph, derived: Map<string, Derived>, node: Node): void {
     );
 
   /** the same transform for every channel: Bᵀ·B as 16 kernels of 4×4 */
-  const spread = constant(named([16 * channels, 1, 4, 4]), repeat(SPREAD.flat(), channels));
+  const spread = constant(named([16 * channels, 1, 4, 4]), repeat(kron(BT).flat(), channels));
   const patches = append('Conv', [x, spread], named([batch, 16 * channels, h, wide]), {
     kernel_shape: [4, 4],
     strides: [2, 2],
@@ -107,7 +121,7 @@ function rewrite(g: Graph, derived: Map<string, Derived>, node: Node): void {
   });
   const places = reshape(perOutput, [batch, 16 * out, h, wide]);
   /** Aᵀ·A: each of 16 places adds to a 2×2 block */
-  const gather = constant(named([16 * out, 1, 2, 2]), repeat(transposed(GATHER).flat(), out));
+  const gather = constant(named([16 * out, 1, 2, 2]), repeat(transposed(kron(AT)).flat(), out));
   append('ConvTranspose', [places, gather, ...bias], y, {
     kernel_shape: [2, 2],
     strides: [2, 2],
@@ -116,6 +130,11 @@ function rewrite(g: Graph, derived: Map<string, Derived>, node: Node): void {
     group: out,
   });
 }
+
+/** m ⊗ m: applies m to both axes of a flattened square. */
+const kron = (m: Matrix): Matrix => m.flatMap((a) => m.map((b) => a.flatMap((s) => b.map((t) => s * t))));
+
+const transposed = (m: Matrix): Matrix => m[0]!.map((_, i) => m.map((row) => row[i]!));
 
 function repeat(values: readonly number[], times: number): Float32Array {
   const data = new Float32Array(values.length * times);
