@@ -177,7 +177,7 @@ def main() -> None:
     p.add_argument("--model", type=Path, required=True)
     p.add_argument("--n", type=int, default=500)
     p.add_argument("--edits", type=int, default=100)
-    p.add_argument("--guidance", type=float, default=5.0)
+    p.add_argument("--guidance", type=float, default=7.5)
     p.add_argument("--steps", type=int, default=30)
     p.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     p.add_argument("--sheets", type=Path, help="folder for contact sheets")
