@@ -53,7 +53,7 @@ async function main(argv: readonly string[]): Promise<void> {
     const { text, sheet } = await conceptsPage(lab, store, instruments, circumstances, args, say);
     for (const folder of folders) {
       await writePage(folder, 'concepts.md', text);
-      await writeImage(join(folder, 'concepts.jpg'), sheet, 'jpeg', { quality: 85 });
+      await writeImage(join(folder, 'concepts.jpg'), sheet, 'jpeg', { quality: 75 });
     }
   } else if (args.job === 'sweeps') {
     const text = await sweepsPage(args, circumstances, execute);

@@ -113,7 +113,7 @@ async function writeSheet(
   };
   const rows = await Promise.all(pairs.map(row));
   const side = Math.max(data.size, ...rows.flat().map((p) => p?.width ?? 0));
-  await writeImage(path, contactSheet(rows, side), 'jpeg', { quality: 85 });
+  await writeImage(path, contactSheet(rows, side), 'jpeg', { quality: 75 });
   const columns = kept.map(({ method, variant }) => `${method}: ${VARIANTS[variant].label}`);
   return `Columns: source, reference, ${columns.join(', ')}, truth.`;
 }
