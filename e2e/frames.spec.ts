@@ -42,7 +42,7 @@ test('a step of the demo is looked at, kept as a take, and gone on from', async 
   await direction.click();
 
   await keep.click();
-  const kept = page.getByRole('button', { name: 'Take 2: dog, step 3 of 4' });
+  const kept = page.getByRole('button', { name: 'Take 2: bear, step 3 of 4' });
   await expect(kept).toHaveAttribute('aria-pressed', 'true');
   await expect(page.getByRole('list', { name: 'Takes' }).getByRole('button', { name: /^Take/ })).toHaveCount(
     2,
@@ -52,7 +52,7 @@ test('a step of the demo is looked at, kept as a take, and gone on from', async 
   // the settings at hand: another seed turns it another way
   await studio.set('Seed', 11);
   await page.getByRole('button', { name: 'Branch here' }).click();
-  await expect(page.getByRole('button', { name: 'Take 3: dog', exact: true })).toBeVisible({
+  await expect(page.getByRole('button', { name: 'Take 3: bear', exact: true })).toBeVisible({
     timeout: 120_000,
   });
   await expect(frame).toHaveValue('4');
@@ -75,7 +75,7 @@ test('a step of the demo is looked at, kept as a take, and gone on from', async 
   await dialog.getByRole('radio', { name: 'Encoder' }).click();
   await expect(heat).toHaveAccessibleName(/by the encoder:/);
   await dialog.getByRole('radio', { name: 'Change to' }).click();
-  await expect(words.nth(4)).toHaveText('dog');
+  await expect(words.nth(4)).toHaveText('bear');
   await expectAccessible(page, 'attention');
   await page.keyboard.press('Escape');
   await expect(dialog).toBeHidden();

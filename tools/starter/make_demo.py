@@ -14,7 +14,7 @@ from world.captions import caption
 WIDTH, HEIGHT = 1024, 768
 # file, seed, class, place, class after the edit
 DEMOS = [
-    ("cat-on-table", 4242, "cat", "wooden table", "dog"),
+    ("cat-on-table", 4242, "cat", "wooden table", "bear"),
     ("bear-by-mirror", 4305, "bear", "mirror", "rabbit"),
     ("duck-on-beach", 4411, "duck", "beach", "cat"),
     ("mug-in-garden", 4425, "mug", "flower garden", "teapot"),
