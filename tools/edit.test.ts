@@ -151,7 +151,9 @@ test('an edit leaves its outputs, what was asked for besides, and nothing of an 
   }
   const attention = join(out, 'attention');
   expect((await readdir(attention)).sort()).toEqual(['attention.json', 'sheet.png', 'source', 'target']);
-  const words = ['01-a', '02-photo', '03-of', '04-a', '05-dog', '06-on', '07-a', '08-wooden', '09-table'];
+  const recipe = JSON.parse(await readFile(join(out, 'recipe.json'), 'utf8')) as Recipe;
+  expect(recipe).toMatchObject({ method: 'dds-sm', subject: 'cat', options: { steps: 2, maskSteps: 1 } });
+  const words = recipe.targetPrompt.split(' ').map((word, i) => `0${i + 1}-${word}`);
   expect((await readdir(join(attention, 'target'))).sort()).toEqual(words);
   expect((await readdir(join(attention, 'source', '05-cat'))).sort()).toEqual([
     'all-16.png',
@@ -162,8 +164,6 @@ test('an edit leaves its outputs, what was asked for besides, and nothing of an 
     'encoder-8.png',
     'middle-8.png',
   ]);
-  const recipe = JSON.parse(await readFile(join(out, 'recipe.json'), 'utf8')) as Record<string, unknown>;
-  expect(recipe).toMatchObject({ method: 'dds-sm', subject: 'cat', options: { steps: 2, maskSteps: 1 } });
   await checkMetrics(out);
   expect((await edit(...demo)).code).toBe(0);
   expect((await readdir(out)).sort()).toEqual(plain);
