@@ -7,7 +7,7 @@ import { conceptsPage } from './eval/concepts';
 import { readData } from './eval/data';
 import { openInstruments } from './eval/instruments';
 import { openLab } from './eval/lab';
-import { type Circumstances, tablesPage, writePage } from './eval/report';
+import { type Circumstances, resultsName, tablesPage, writePage } from './eval/report';
 import { executeRuns, type Outcome, planRuns } from './eval/runs';
 import { openStore } from './eval/store';
 import { sweepsPage } from './eval/sweeps';
@@ -65,7 +65,8 @@ async function main(argv: readonly string[]): Promise<void> {
       const table = { ...full, methods: full.methods.filter((m) => args.methods?.includes(m) ?? true) };
       done.set(number, { table, outcome: await execute({ ...table, overrides: args.overrides }) });
       for (const folder of folders) {
-        await writePage(folder, 'results.md', await tablesPage(folder, circumstances, done, store));
+        const text = await tablesPage(folder, circumstances, done, store);
+        await writePage(folder, `${resultsName(data)}.md`, text);
       }
     }
   }

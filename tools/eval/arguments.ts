@@ -15,7 +15,7 @@ export const USAGE = `usage: npm run eval -- --quick | --full --out DIR [--resum
   --full       16 concepts, 70 pairs, drawn by tools/eval/make_data.py into --data (default OUT/data)
   --concepts   how well each method learns five figures, instead of edits
   --sweep      every value in turn, all else as recommended; repeat for more options
-  --publish    also write docs/results.md, docs/sweeps.md or docs/concepts.md
+  --publish    also write docs/results.md (results-full.md), docs/sweeps.md or docs/concepts.md
   --lpips      folder with the weights as safetensors or .pth; without, LPIPS is not run
   --clip       folder of a further CLIP vision tower, e.g. B/32=DIR
 methods:  ${METHODS.join(', ')}

@@ -49,7 +49,10 @@ export function secondsOf(lines: readonly Line[]): number {
   return each + [...learning.values()].reduce((a, b) => a + b, 0);
 }
 
-/** Sections of docs/results.md, and their sheets in `folder`. */
+/** Name of the page: the quick set's has none of its own. */
+export const resultsName = ({ set }: EvalData): string => (set === 'quick' ? 'results' : `results-${set}`);
+
+/** Sections of the page of results, and their sheets in `folder`. */
 export async function tablesPage(
   folder: string,
   circumstances: Circumstances,
@@ -60,7 +63,7 @@ export async function tablesPage(
   const all = new Map<string, Line>();
   for (const [number, { table, outcome }] of tables) {
     for (const line of outcome.lines) all.set(line.key, line);
-    const sheet = `results-table-${number}.jpg`;
+    const sheet = `${resultsName(circumstances.data)}-table-${number}.jpg`;
     const shown = await writeSheet(join(folder, sheet), circumstances.data, table, outcome.lines, store);
     sections.push(
       [
@@ -83,8 +86,8 @@ const failuresOf = ({ failures }: Outcome): string[] =>
       ]
     : [];
 
-/** Rows of a sheet. */
-const SHEET_ROWS = 12;
+/** Rows of a sheet at most, spread over the set. */
+const SHEET_ROWS = 6;
 
 /**
  * Source, one reference, every edit, truth: a row per pair.
@@ -98,18 +101,20 @@ async function writeSheet(
   lines: readonly Line[],
   store: Store,
 ): Promise<string | null> {
-  const pairs = data.pairs.filter(({ id }) => lines.some(({ pair }) => pair === id)).slice(0, SHEET_ROWS);
-  if (pairs.length === 0) return null;
+  const made = data.pairs.filter(({ id }) => lines.some(({ pair }) => pair === id));
+  if (made.length === 0) return null;
+  const every = Math.ceil(made.length / SHEET_ROWS);
+  const pairs = made.filter((_, i) => i % every === 0);
   const edits = table.methods.flatMap((method) => table.variants.map((variant) => ({ method, variant })));
   const kept = edits.filter((e) => lines.some((l) => l.method === e.method && l.variant === e.variant));
   const row = async (pair: EvalPair): Promise<(Pixels | null)[]> => {
     const show = (file: string) => picture(data, file, data.size);
-    const made = kept.map(async ({ method, variant }) => {
+    const edited = kept.map(async ({ method, variant }) => {
       const line = lines.find((l) => l.pair === pair.id && l.method === method && l.variant === variant);
       return line ? readImage(store.picturePath(line.key)) : null;
     });
     const reference = conceptOf(data, pair.concept).references[0]!;
-    return Promise.all([show(pair.source), show(reference), ...made, show(pair.truth)]);
+    return Promise.all([show(pair.source), show(reference), ...edited, show(pair.truth)]);
   };
   const rows = await Promise.all(pairs.map(row));
   const side = Math.max(data.size, ...rows.flat().map((p) => p?.width ?? 0));
