@@ -71,6 +71,9 @@ test('AVIF and HEIC: size from the declared properties, cut files refused', () =
   expect(inspect(iso('heic', 640))).toEqual({ type: 'heic', width: 640, height: 100 });
   expect(() => inspect(iso('avif', 2_000_000))).toThrow(/megapixels/);
   expect(() => inspect(iso('avif', 640).slice(0, -1))).toThrow(/cut short/);
+  // a last box that announces a 64-bit size and ends there
+  const announced = bytes(u32(16), 'ftyp', 'avif', u32(0), u32(1), 'meta', u32(0), u32(0)).slice(0, 24);
+  expect(() => inspect(announced)).toThrow(/cut short/);
   expect(() => inspect(iso('isom', 640))).toThrow(/known format/);
 });
 

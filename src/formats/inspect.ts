@@ -76,9 +76,11 @@ function isoSize(bytes: Uint8Array): { width: number; height: number } | null {
   let height = 0;
   for (let at = 0; at + 8 <= bytes.length; ) {
     const size = view.getUint32(at);
+    const left = bytes.length - at;
+    if (size === 1 && left < 16) throw bad('the picture is cut short');
     // 0: to the end of the file; 1: 64-bit size follows (upper half must be 0 here)
-    const length = size === 0 ? bytes.length - at : size === 1 ? view.getUint32(at + 12) : size;
-    if (length < 8 || length > bytes.length - at) throw bad('the picture is cut short');
+    const length = size === 0 ? left : size === 1 ? view.getUint32(at + 12) : size;
+    if (length < 8 || length > left) throw bad('the picture is cut short');
     if (latin1(bytes, at + 4, at + 8) === 'meta') {
       for (let i = at + 8; i + 16 <= at + length; i++) {
         if (bytes[i] !== 0x69 || latin1(bytes, i, i + 4) !== 'ispe') continue;
