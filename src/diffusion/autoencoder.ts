@@ -4,7 +4,7 @@ import { vaeDecode, vaeEncode } from '../models/vae';
 import { type TinyVaeConfig, type VaeConfig, vaeFactor } from '../models/vae-config';
 import { Graph, type Value } from '../onnx/graph';
 import * as op from '../onnx/ops';
-import { compile, type Program } from '../runtime/session';
+import { compile } from '../runtime/session';
 import type { WeightStore } from '../runtime/weights';
 import { memoizePromise } from '../util/async';
 import { type NdArray, scale, zeros } from '../util/nd-array';
@@ -54,12 +54,8 @@ export function createAutoencoder(
     }
     return compile(g, outputs, weights, { label: `vae ${direction}` });
   });
-  const built: Promise<Program>[] = [];
-  const run = async (direction: 'encode' | 'decode', input: NdArray): Promise<Record<string, NdArray>> => {
-    const program = build(direction);
-    if (!built.includes(program)) built.push(program);
-    return (await program).run({ input });
-  };
+  const run = async (direction: 'encode' | 'decode', input: NdArray): Promise<Record<string, NdArray>> =>
+    (await build(direction)).run({ input });
   const scaled = (z: NdArray): NdArray => ({
     ...z,
     data: z.data.map((v) => (v - shiftFactor) * scalingFactor),
@@ -77,7 +73,7 @@ export function createAutoencoder(
         .output!;
     },
     async dispose() {
-      for (const program of built) await (await program).dispose();
+      for (const program of await build.loaded()) await program.dispose();
     },
   };
 }

@@ -64,19 +64,15 @@ export function createDenoiser(config: UNetConfig, weights: WeightStore, options
   const { tokens } = options;
   const maxBatch = fits(config, weights, 2, options) ? 2 : 1;
   if (maxBatch === 1) checkFits(estimate(config, weights, 1, options), options.limits);
-  const programs = new Map<string, Promise<Program>>();
-  const built = (key: string, batch: number, graph: UNetGraph): Promise<Program> => {
-    const compiled = compile(graph.g, graph.outputs, weights, { label: `unet ×${batch}`, capture: true });
-    programs.set(key, compiled);
-    return compiled;
-  };
+  const built = (batch: number, graph: UNetGraph): Promise<Program> =>
+    compile(graph.g, graph.outputs, weights, { label: `unet ×${batch}`, capture: true });
   const subjectProgram = memoizePromise((key: string) => {
     const [batch, maps] = key.split(' ').map(Number) as [number, number];
-    return built(key, batch, buildUNet(config, weights, batch, options, maps));
+    return built(batch, buildUNet(config, weights, batch, options, maps));
   });
   const partsProgram = memoizePromise(async (_: 'all tokens') => {
     const { sites, ...graph } = buildParts(config, weights, options);
-    return { program: await built(_, 1, graph), sites };
+    return { program: await built(1, graph), sites };
   });
 
   const pass = async (
@@ -119,7 +115,8 @@ export function createDenoiser(config: UNetConfig, weights: WeightStore, options
       return sites.map(({ part, count }, i) => ({ part, count, maps: results[`maps ${i}`]! }));
     },
     async dispose() {
-      for (const compiled of programs.values()) await (await compiled).dispose();
+      const parts = (await partsProgram.loaded()).map(({ program }) => program);
+      for (const program of [...(await subjectProgram.loaded()), ...parts]) await program.dispose();
     },
   };
 }

@@ -55,7 +55,7 @@ export function createTextEncoder(
     ...reader({ tokenizer, ...(learned && { learned }) }),
     with: reader,
     async dispose() {
-      await (await start('program')).program.dispose();
+      for (const { program } of await start.loaded()) await program.dispose();
     },
   };
 }

@@ -49,7 +49,6 @@ export function createImageEncoder(
       throw new AppError('UNSUPPORTED_MODEL', 'the image encoder has no projection to CLIP’s space');
     return compile(g, { imageEmbeds }, weights, { label: 'image encoder' });
   });
-  let started = false;
   return {
     size: imageSize,
     async embed(picture) {
@@ -61,12 +60,11 @@ export function createImageEncoder(
         const c = Math.floor(i / plane);
         return ((v + 1) / 2 - mean[c]!) / std[c]!;
       });
-      started = true;
       const { imageEmbeds } = await (await start('program')).run({ pixels: { data, shape } });
       return unit(imageEmbeds!.data);
     },
     async dispose() {
-      if (started) await (await start('program')).dispose();
+      for (const program of await start.loaded()) await program.dispose();
       weights.dispose();
     },
   };

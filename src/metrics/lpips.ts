@@ -5,7 +5,7 @@ import { Graph, type Value } from '../onnx/graph';
 import { concat, slice } from '../onnx/movement';
 import * as op from '../onnx/ops';
 import type { Backend } from '../runtime/backend';
-import { compile, type Program } from '../runtime/session';
+import { compile } from '../runtime/session';
 import { type WeightSource, WeightStore } from '../runtime/weights';
 import { memoizePromise } from '../util/async';
 import { AppError } from '../util/errors';
@@ -39,7 +39,6 @@ export function createLpips(name: LpipsNetName, backend: Backend, sources: reado
   const source = canonicalSource(name, sources);
   const widthOf = (conv: string): number => source.shapes.get(`${conv}.weight`)![0]!;
   const weights = new WeightStore(backend, source, { label: `LPIPS (${name})` });
-  const programs: Promise<Program>[] = [];
   const programFor = memoizePromise(async (size: string) => {
     const [height, width] = size.split('x').map(Number) as [number, number];
     const g = new Graph();
@@ -52,12 +51,11 @@ export function createLpips(name: LpipsNetName, backend: Backend, sources: reado
       if (a.shape.length !== 4 || a.shape.join() !== b.shape.join()) {
         throw new AppError('SHAPE', `pictures [${a.shape}] and [${b.shape}] cannot be compared`);
       }
-      const program = programFor(a.shape.slice(2).join('x'));
-      if (!programs.includes(program)) programs.push(program);
-      return (await (await program).run({ a, b })).distance!.data[0]!;
+      const program = await programFor(a.shape.slice(2).join('x'));
+      return (await program.run({ a, b })).distance!.data[0]!;
     },
     async dispose() {
-      for (const program of programs) await (await program).dispose();
+      for (const program of await programFor.loaded()) await program.dispose();
       weights.dispose();
     },
   };

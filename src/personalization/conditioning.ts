@@ -18,15 +18,9 @@ export interface Conditioning {
 export function frozenText({ textEncoder, tokenizer }: ModelParts): Conditioning {
   const encoder = createTextEncoder(textEncoder.config, textEncoder.weights, tokenizer, textEncoder.learned);
   const embed = memoizePromise((prompt: string) => encoder.embed(prompt));
-  let used = false;
   return {
-    async feeds(prompts) {
-      used = true;
-      return { encoder_hidden_states: stack(await Promise.all(prompts.map(embed))) };
-    },
-    async dispose() {
-      if (used) await encoder.dispose();
-    },
+    feeds: async (prompts) => ({ encoder_hidden_states: stack(await Promise.all(prompts.map(embed))) }),
+    dispose: () => encoder.dispose(),
   };
 }
 

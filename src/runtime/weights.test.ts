@@ -63,6 +63,9 @@ test('float16 storage rounds as IEEE binary16 and halves memory', async () => {
     expect(Math.abs(v - exact.data[i]!)).toBeLessThanOrEqual(Math.abs(exact.data[i]!) * 2 ** -11);
   });
   expect(TINY_SHAPES.get('conv.weight')).toEqual(stored.shape);
+  // the same numbers before anything has asked for the tensor
+  const untouched = new WeightStore(backend, tinySource(), { dtype: 'float16' });
+  expect(await untouched.read('conv.weight')).toEqual(stored);
 });
 
 test('a weight moved to memory of the caller keeps its values, and follows what is written there', async () => {

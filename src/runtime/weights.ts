@@ -3,7 +3,7 @@ import { memoizePromise } from '../util/async';
 import { AppError } from '../util/errors';
 import type { NdArray } from '../util/nd-array';
 import type { Backend } from './backend';
-import { DeviceTensor, rawBytes, toRaw } from './tensor';
+import { DeviceTensor, fromRaw, rawBytes, toRaw } from './tensor';
 
 /** Where weights come from, e.g. a safetensors file: names are diffusers state-dict keys. May be asked for a name again. */
 export interface WeightSource {
@@ -102,10 +102,14 @@ export class WeightStore {
     return store.#resident.get(name) ?? store.#load(name);
   }
 
-  /** A copy on the host. @throws AppError MISSING_WEIGHT, DEVICE_LOST */
+  /** A copy on the host, in the numbers networks run with, resident or not. @throws AppError MISSING_WEIGHT, DEVICE_LOST */
   async read(name: string): Promise<NdArray> {
     const store = this.owner(name);
-    return store.#resident.get(name)?.read() ?? store.#source.load(name);
+    const resident = store.#resident.get(name);
+    if (resident) return resident.read();
+    const array = await store.#source.load(name);
+    if (store.dtype === 'float32') return array;
+    return fromRaw(toRaw(array, store.dtype) as ArrayBufferView, array.shape, store.dtype);
   }
 
   /** Change a weight of this store; every program that is fed it sees the new values. @throws AppError as `changeable` */

@@ -62,6 +62,20 @@ test('memoizePromise shares a promise per key and forgets a failure', async () =
   expect(loads).toBe(3);
 });
 
+test('memoizePromise lists what was loaded, without failures and without loading anything', async () => {
+  const load = memoizePromise(async (key: string) => {
+    await later(1);
+    if (key === 'a') throw new Error('offline');
+    return key;
+  });
+  expect(await load.loaded()).toEqual([]);
+  const failing = load('a');
+  void load('b');
+  expect(await load.loaded()).toEqual(['b']);
+  await expect(failing).rejects.toThrow('offline');
+  expect(await load.loaded()).toEqual(['b']);
+});
+
 test('orAborted rejects with the reason at once and leaves no listener on the signal', async () => {
   const control = new AbortController();
   const remove = vi.spyOn(control.signal, 'removeEventListener');

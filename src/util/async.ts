@@ -40,10 +40,16 @@ export function debounce<Args extends readonly unknown[]>(
   return Object.assign(call, { flush, cancel });
 }
 
+export interface Memoized<Key, T> {
+  (key: Key): Promise<T>;
+  /** What was loaded, with what is still loading; nothing of a load that failed. */
+  loaded(): Promise<T[]>;
+}
+
 /** One promise per key, shared by every caller; a rejected one is forgotten, so that the next call tries again. */
-export function memoizePromise<Key, T>(load: (key: Key) => Promise<T>): (key: Key) => Promise<T> {
+export function memoizePromise<Key, T>(load: (key: Key) => Promise<T>): Memoized<Key, T> {
   const known = new Map<Key, Promise<T>>();
-  return (key) => {
+  const get = (key: Key): Promise<T> => {
     const before = known.get(key);
     if (before) return before;
     const loading = load(key);
@@ -53,6 +59,11 @@ export function memoizePromise<Key, T>(load: (key: Key) => Promise<T>): (key: Ke
     });
     return loading;
   };
+  const loaded = async (): Promise<T[]> =>
+    (await Promise.allSettled(known.values())).flatMap((load) =>
+      load.status === 'fulfilled' ? [load.value] : [],
+    );
+  return Object.assign(get, { loaded });
 }
 
 /**
