@@ -114,6 +114,20 @@ test('a resumed run gives the concept of an uninterrupted one, bit for bit', asy
   });
 });
 
+test('closed wherever it stands, a run leaves no program and no memory behind', async () => {
+  await run('dreambooth', { steps: 1 });
+  const before = backend.memory.use();
+  for (const stage of ['encode', 'compile', 'learn']) {
+    const job = learn(base, request('dreambooth'), { resize, limits: {} });
+    for (;;) {
+      const next = await job.next();
+      if (next.done || (next.value.kind === 'stage' && next.value.name === stage)) break;
+    }
+    await job.return(null as never);
+    expect(backend.memory.use(), stage).toEqual(before);
+  }
+});
+
 test('prior preservation makes pictures of the class and learns from both', async () => {
   const { events } = await run('dreambooth', { priorPictures: 2, steps: 1 }, { priorSteps: 2 });
   const stages = events.flatMap((e) => (e.kind === 'stage' ? [[e.name, e.fraction]] : []));

@@ -110,27 +110,30 @@ export async function* learn(
     dtype,
   });
   const store = trainingStore(trainables, [base.unet.weights, base.textEncoder.weights]);
-  const trainer = await compileStep(g, loss, [...trainables.keys()], store, {
-    optimiser: adamw({ weightDecay: options.weightDecay }),
-    ...stepPrecision(dtype),
-    limits,
-    ...(host.recompute && { recompute: host.recompute }),
-    label: method.label,
-  });
-  const conditioning = throughText ? await trainedText(base, tokenizer, options.vectors) : frozenText(base);
-  const batch = async (step: number) => {
-    const { prompts, timesteps, sample, target, lossWeight } = stepData(data, step);
-    return {
-      sample,
-      target,
-      loss_weight: lossWeight,
-      time_embedding: timestepEmbedding(timesteps, config.down[0]!.channels, config),
-      ...(await conditioning.feeds(prompts)),
-    };
-  };
-
-  yield { kind: 'stage', name: 'learn' };
+  const opened: { dispose(): Promise<void> }[] = [];
   try {
+    const trainer = await compileStep(g, loss, [...trainables.keys()], store, {
+      optimiser: adamw({ weightDecay: options.weightDecay }),
+      ...stepPrecision(dtype),
+      limits,
+      ...(host.recompute && { recompute: host.recompute }),
+      label: method.label,
+    });
+    opened.push(trainer);
+    const conditioning = throughText ? await trainedText(base, tokenizer, options.vectors) : frozenText(base);
+    opened.push(conditioning);
+    const batch = async (step: number) => {
+      const { prompts, timesteps, sample, target, lossWeight } = stepData(data, step);
+      return {
+        sample,
+        target,
+        loss_weight: lossWeight,
+        time_embedding: timestepEmbedding(timesteps, config.down[0]!.channels, config),
+        ...(await conditioning.feeds(prompts)),
+      };
+    };
+
+    yield { kind: 'stage', name: 'learn' };
     const loop = trainingLoop(trainer, batch, {
       steps: options.steps,
       learningRate: rateOf(options),
@@ -146,8 +149,7 @@ export async function* learn(
       yield next.value;
     }
   } finally {
-    await trainer.dispose();
-    await conditioning.dispose();
+    for (const each of opened) await each.dispose();
     store.dispose();
   }
 }
