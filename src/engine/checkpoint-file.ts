@@ -7,6 +7,7 @@ import { bytesSource } from '../util/byte-source';
 import { AppError } from '../util/errors';
 import type { NdArray } from '../util/nd-array';
 import type { TorchRngState } from '../util/random';
+import type { Precision } from './load-model';
 
 const KIND = 'dreamsteerer.checkpoint';
 /** Tensors are called '<slot> <weight>'; this slot holds the weights themselves. */
@@ -19,12 +20,20 @@ const INVERTED = 'inverted';
 /** Draws of a generator, at most: a fit's samples take some millions, and restoring one replays them. */
 const MAX_DRAWN = 1e9;
 
-/**
- * @param run  tells runs apart: two that reach the same state write two files, so that neither can delete the other's
- */
+/** Which run a checkpoint is of. */
+export interface CheckpointRun {
+  /** tells runs apart: two that reach the same state write two files, so that neither can delete the other's */
+  readonly id: string;
+  /** what its networks compute with */
+  readonly dtype: 'float32' | 'float16';
+}
+
+/** A checkpoint, and the precision in which its run goes on as it began. */
+export type StoredCheckpoint = SteerCheckpoint & { readonly precision: Precision };
+
 export function encodeCheckpoint(
   { step, configHash, state, guided = [], sampling = null }: Checkpoint & Partial<SteerCheckpoint>,
-  run: string,
+  { id, dtype }: CheckpointRun,
 ): Uint8Array<ArrayBuffer> {
   const tensors: Record<string, StoredTensor> = {};
   const numbered = (arrays: readonly NdArray[]) => arrays.map((array, i) => [String(i), array] as const);
@@ -39,7 +48,8 @@ export function encodeCheckpoint(
   }
   return writeSafetensors(tensors, {
     [KIND]: '1',
-    run,
+    run: id,
+    dtype,
     step: String(step),
     count: String(state.count),
     config_hash: configHash,
@@ -54,7 +64,7 @@ export function encodeCheckpoint(
  *
  * @throws AppError BAD_FILE when it is damaged or no checkpoint
  */
-export async function decodeCheckpoint(bytes: Uint8Array): Promise<SteerCheckpoint> {
+export async function decodeCheckpoint(bytes: Uint8Array): Promise<StoredCheckpoint> {
   const file = await openSafetensors(bytesSource('the checkpoint', bytes));
   const { metadata } = file;
   const [step, count] = [Number(metadata.step), Number(metadata.count)];
@@ -79,6 +89,7 @@ export async function decodeCheckpoint(bytes: Uint8Array): Promise<SteerCheckpoi
     [...arrays].toSorted(([a], [b]) => Number(a) - Number(b)).map(([, array]) => array);
   return {
     step,
+    precision: metadata.dtype === 'float32' ? 'float32' : 'best',
     configHash: metadata.config_hash ?? '',
     state: { count, weights, slots: moments },
     guided: inOrder(guided),

@@ -1,6 +1,6 @@
 /** What a fit keeps of where it stands, and when. */
 import type { SteerCheckpoint } from '../steering/steer';
-import { encodeCheckpoint } from './checkpoint-file';
+import { type CheckpointRun, encodeCheckpoint } from './checkpoint-file';
 import { CheckpointClock, CheckpointRing } from './checkpoints';
 import type { FitEvent } from './events';
 import type { EngineHost } from './host';
@@ -21,14 +21,19 @@ export interface FitCheckpoints {
   rest(): AsyncGenerator<FitEvent, void>;
 }
 
-/** Checkpoints where one is due, asked for, or the last before `signal` ends the job. */
+/**
+ * Checkpoints where one is due, asked for, or the last before `signal` ends the job.
+ *
+ * @param dtype  of the run's networks
+ */
 export function fitCheckpoints(
   host: Pick<EngineHost, 'writeBytes' | 'deleteBytes'>,
+  dtype: CheckpointRun['dtype'],
   controls: RunControls,
   timings: Timings,
   signal: AbortSignal,
 ): FitCheckpoints {
-  const run = crypto.randomUUID();
+  const run = { id: crypto.randomUUID(), dtype };
   const ring = new CheckpointRing(host, controls);
   const [training, sampling] = [new CheckpointClock(), new CheckpointClock(SAMPLES_EVERY)];
   /** samples in the making that are not stored as they are now */

@@ -14,7 +14,7 @@ import {
 import { fitKey, type SteerRequest, steer } from '../steering/steer';
 import { AppError } from '../util/errors';
 import { APP_VERSION } from '../util/version';
-import { decodeCheckpoint } from './checkpoint-file';
+import { decodeCheckpoint, type StoredCheckpoint } from './checkpoint-file';
 import { openTrainable } from './concept-files';
 import type { FitEvent, FitRequest } from './events';
 import { fitCheckpoints } from './fit-checkpoints';
@@ -53,11 +53,11 @@ export async function* fitJob(
   const defaults = steerDefaults(request.concept.method, base.steering);
   checkSteerOptions(request.options, defaults);
   for (const fit of request.known ?? []) known.set(knownAs(fit), fit);
-  yield* inBestPrecision(load, request.model, 'fitting', (model, loadMs, again) => {
-    // what overflowed is nothing to go on from
-    const asked = again ? { ...request, resume: null } : request;
-    return run(host, model, base, asked, known, controls, signal, new Timings({ load: loadMs }));
-  });
+  const resume =
+    request.resume === null ? null : await decodeCheckpoint(await host.readBytes(request.resume));
+  yield* inBestPrecision(load, request.model, 'fitting', resume, (model, loadMs, from) =>
+    run(host, model, base, request, from, known, controls, signal, new Timings({ load: loadMs })),
+  );
 }
 
 async function* run(
@@ -65,6 +65,7 @@ async function* run(
   model: DiffusionModel,
   base: FitBase,
   request: FitRequest,
+  resume: StoredCheckpoint | null,
   known: KnownFits,
   controls: RunControls,
   signal: AbortSignal,
@@ -77,10 +78,8 @@ async function* run(
     yield { kind: 'result', value: { fit: before, cached: true, metrics: {}, timings: timings.all } };
     return;
   }
-  const resume =
-    request.resume === null ? null : await decodeCheckpoint(await host.readBytes(request.resume));
   const previews = fitPreviews(model, host, timings);
-  const checkpoints = fitCheckpoints(host, controls, timings, signal);
+  const checkpoints = fitCheckpoints(host, model.dtype, controls, timings, signal);
   const metrics: Readonly<Record<string, number>>[] = [];
   const job = steer(model, steering, {
     sampleEvery: 1,

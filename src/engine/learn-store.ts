@@ -88,7 +88,7 @@ export function createLearnStore(
   return {
     learned,
     async checkpoint(at) {
-      const state = await host.writeBytes(encodeCheckpoint(at, run));
+      const state = await host.writeBytes(encodeCheckpoint(at, { id: run, dtype: model.dtype }));
       const checkpoint = { step: at.step, state, learned: await learned(at) };
       return { checkpoint, dropped: await ring.add(state, checkpoint.learned.id) };
     },

@@ -24,7 +24,7 @@ export const lookJob = (
   request: LookRequest,
   signal: AbortSignal,
 ): AsyncGenerator<LookEvent, void> =>
-  inBestPrecision(load, request.recipe.model, 'looking', (model) => run(host, model, request, signal));
+  inBestPrecision(load, request.recipe.model, 'looking', null, (model) => run(host, model, request, signal));
 
 async function* run(
   host: EngineHost,

@@ -11,25 +11,27 @@ export type LoadModel = (id: string, precision: Precision) => Promise<DiffusionM
  * full.
  *
  * @param doing    'learning', for the announcement
- * @param run      the job on a model that took `loadMs` to load; `again`: it was begun before
+ * @param resume   where an earlier run stands, which goes on in its own precision: another would not give its numbers
+ * @param run      the job on a model that took `loadMs` to load, from there; from the start where half precision overflowed
  * @throws AppError NUMERIC when full precision overflows too
  */
-export async function* inBestPrecision<E>(
+export async function* inBestPrecision<E, R extends { readonly precision: Precision } | null>(
   load: LoadModel,
   id: string,
   doing: string,
-  run: (model: DiffusionModel, loadMs: number, again: boolean) => AsyncGenerator<E, void>,
+  resume: R,
+  run: (model: DiffusionModel, loadMs: number, resume: R | null) => AsyncGenerator<E, void>,
 ): AsyncGenerator<E | Extract<JobEvent<never>, { kind: 'stage' | 'notice' }>, void> {
   yield { kind: 'stage', name: 'load' };
   const started = performance.now();
-  const model = await load(id, 'best');
+  const model = await load(id, resume?.precision ?? 'best');
   const loadMs = performance.now() - started;
   try {
-    yield* run(model, loadMs, false);
+    yield* run(model, loadMs, resume);
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'NUMERIC' || model.dtype === 'float32') throw error;
     const message = `Half precision overflowed; ${doing} again in full precision (slower).`;
     yield { kind: 'notice', code: 'FP32_RETRY', message };
-    yield* run(await load(id, 'float32'), loadMs, true);
+    yield* run(await load(id, 'float32'), loadMs, null);
   }
 }
