@@ -3,7 +3,6 @@ import type { DiffusionModel } from '../diffusion/model';
 import { samplers } from '../diffusion/samplers';
 import { fromTensor } from '../formats/tensor';
 import { type Concept, changesOf } from '../personalization/concept';
-import { personalizationMethods } from '../personalization/methods';
 import { ndArray, sizeOf } from '../util/nd-array';
 import type { Pixels } from '../util/pixels';
 import { createTorchRng } from '../util/random';
@@ -13,18 +12,19 @@ export const SAMPLE_STEPS = 8;
 const GUIDANCE = 4;
 
 /**
- * What a concept looks like: always the same noise and the method's first training prompt.
+ * What a concept looks like: always the same noise.
  *
+ * @param prompt  with the concept's words in it
  * @param signal  looked at before every network call
  */
 export async function sampleConcept(
   model: DiffusionModel,
   concept: Concept,
+  prompt: string,
   seed: number,
   signal: AbortSignal,
 ): Promise<Pixels> {
   const { embed, predictNoise } = await model.personalise(changesOf(model.parts, concept));
-  const prompt = personalizationMethods[concept.method]!.templates[0]!.replace('{}', concept.subject);
   const [empty, conditional] = [await embed(''), await embed(prompt)];
   const { latentShape, schedule } = model;
   const noise = ndArray(createTorchRng(seed).randn(sizeOf(latentShape)), latentShape);

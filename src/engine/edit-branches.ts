@@ -6,6 +6,7 @@ import { readConceptBase } from '../formats/model-folder';
 import { AppError } from '../util/errors';
 import { openConcept } from './concept-files';
 import type { EditSubject } from './edit-steps';
+import type { Notice } from './events';
 import { openFit } from './fit-files';
 import type { EngineHost } from './host';
 
@@ -41,6 +42,17 @@ export async function targetBranch(
     ? await openFit(host, recipe.fit, concept, base, model.parts)
     : await openConcept(host, concept, base, model.parts);
   return { text, reads: await model.personalise(changes) };
+}
+
+/** A notice for each prompt that is longer than its model reads. */
+export function* cutPrompts(...prompts: readonly Reading[]): Generator<Notice, void> {
+  for (const { text, reads } of prompts) {
+    const { truncated, words } = reads.tokenizer.encode(text);
+    if (!truncated) continue;
+    const last = words.findLast((word) => word !== null);
+    const message = `The model reads a description only so far: “${text}” ends for it after “${last}”.`;
+    yield { kind: 'notice', code: 'PROMPT_CUT', message };
+  }
 }
 
 /**

@@ -13,6 +13,14 @@ import type { EditEvent, EditRequest } from './events';
 import { openFrames } from './frames';
 import type { EngineHost } from './host';
 
+/** Reads four words. */
+const tokenizer = {
+  encode(prompt: string) {
+    const words = prompt.split(' ');
+    return { words: words.slice(0, 4), truncated: words.length > 4 };
+  },
+};
+
 /** A model small enough to see through: 16 px pictures, 2 × 2 latents, an encoder that averages. */
 function model(
   dtype: 'float32' | 'float16',
@@ -44,7 +52,7 @@ function model(
     size: 16,
     latentShape: [1, 3, 2, 2],
     schedule: createSchedule(),
-    tokenizer: null as never,
+    tokenizer: tokenizer as never,
     latentRgb: new LatentRgb(3),
     encode: async (picture) => average(picture),
     decode: async (latent) => spread(latent),
@@ -156,6 +164,15 @@ test('a stop before the first step is an abort, not a picture', async () => {
   await expect(
     collect(editJob(host, async () => model('float32', healthy), request, stop.signal)),
   ).rejects.toThrow('cancelled');
+});
+
+test('a description that is longer than the model reads is told, with where it ends', async () => {
+  const { host, request } = await setUp(1, { targetPrompt: 'a small dog on a bench' });
+  const events = await collect(editJob(host, async () => model('float32', healthy), request, never));
+  const notices = events.flatMap((event) => (event.kind === 'notice' ? [event] : []));
+  expect(notices).toEqual([
+    { kind: 'notice', code: 'PROMPT_CUT', message: expect.stringMatching(/bench.*after “on”/) },
+  ]);
 });
 
 test('half precision that overflows is announced and run again in full precision', async () => {

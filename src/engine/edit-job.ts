@@ -6,7 +6,7 @@ import { fromMask, fromTensor, toMask, toTensor } from '../formats/tensor';
 import { AppError } from '../util/errors';
 import { isFiniteArray, type NdArray } from '../util/nd-array';
 import type { Pixels } from '../util/pixels';
-import { editBranches } from './edit-branches';
+import { cutPrompts, editBranches } from './edit-branches';
 import { editSteps, methodOf } from './edit-steps';
 import type { EditEvent, EditRequest } from './events';
 import { FrameRecorder, startOf } from './frames';
@@ -28,7 +28,7 @@ export async function* editJob(
   signal: AbortSignal,
 ): AsyncGenerator<EditEvent, void> {
   const { steps } = methodOf(request.recipe);
-  yield* inBestPrecision(load, request.recipe.model, 'running', (model, loadMs) =>
+  yield* inBestPrecision(load, request.recipe.model, 'running', null, (model, loadMs) =>
     run(host, model, request, steps, signal, loadMs),
   );
 }
@@ -55,6 +55,10 @@ async function* run(
   const picture = toTensor(await cropSquare(photo, recipe.square, model.size));
   const source = finite('the encoded photo', await timed('encode', model.encode(picture)));
   const branches = await timed('text', editBranches(host, model, recipe, methodOf(recipe).method));
+  yield* cutPrompts(
+    { text: recipe.sourcePrompt, reads: model },
+    { text: branches.targetPrompt, reads: branches.personal },
+  );
   const reconstructed = finite('the decoded photo', await timed('decode', model.decode(source)));
   const reconstruction = await host.writeImage(fromTensor(reconstructed), 'reconstruction');
   model.latentRgb.fit(source, picture);

@@ -33,9 +33,15 @@ export type JobEvent<Result> =
       readonly quality: 'linear' | 'decoded';
       readonly pixels: Pixels;
     }
-  /** something the person should know that is not an error, e.g. a retry in full precision */
-  | { readonly kind: 'notice'; readonly code: 'FP32_RETRY' | 'BACKEND_FALLBACK'; readonly message: string }
+  | Notice
   | { readonly kind: 'result'; readonly value: Result };
+
+/** Something the person should know that is not an error, e.g. a retry in full precision. */
+export interface Notice {
+  readonly kind: 'notice';
+  readonly code: 'FP32_RETRY' | 'BACKEND_FALLBACK' | 'PROMPT_CUT';
+  readonly message: string;
+}
 
 export type StageName =
   | 'load'

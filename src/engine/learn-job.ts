@@ -3,12 +3,12 @@ import { cropSquare } from '../formats/crop';
 import { resize } from '../formats/resize';
 import { fromTensor, toTensor } from '../formats/tensor';
 import { learn } from '../personalization/learn';
-import { checkLearnOptions } from '../personalization/method';
+import { checkLearnOptions, fillTemplate, templatesOf } from '../personalization/method';
 import { personalizationMethods } from '../personalization/methods';
 import { conceptOf, type LearnRequest as TrainingRequest } from '../personalization/plan';
 import type { Checkpoint } from '../training/loop';
 import { AppError } from '../util/errors';
-import { decodeCheckpoint } from './checkpoint-file';
+import { decodeCheckpoint, type StoredCheckpoint } from './checkpoint-file';
 import { CheckpointClock } from './checkpoints';
 import { SAMPLE_STEPS, sampleConcept } from './concept-sample';
 import type { LearnEvent, LearnRequest } from './events';
@@ -42,8 +42,10 @@ export async function* learnJob(
   const method = personalizationMethods[request.method];
   if (!method) throw new AppError('BAD_REQUEST', `there is no learning method called ${request.method}`);
   checkLearnOptions(request.options, method.defaults);
-  yield* inBestPrecision(load, request.model, 'learning', (model, loadMs, again) =>
-    run(host, model, base, again ? { ...request, resume: null } : request, controls, signal, loadMs),
+  const resume =
+    request.resume === null ? null : await decodeCheckpoint(await host.readBytes(request.resume));
+  yield* inBestPrecision(load, request.model, 'learning', resume, (model, loadMs, from) =>
+    run(host, model, base, request, from, controls, signal, loadMs),
   );
 }
 
@@ -52,23 +54,26 @@ async function* run(
   model: DiffusionModel,
   base: LearnBase,
   request: LearnRequest,
+  resume: StoredCheckpoint | null,
   controls: RunControls,
   signal: AbortSignal,
   loadMs: number,
 ): AsyncGenerator<LearnEvent, void> {
   const { token, classWord, method, seed } = request;
-  const { defaults } = personalizationMethods[method]!;
-  const options = checkLearnOptions(request.options, defaults);
+  const row = personalizationMethods[method]!;
+  const options = checkLearnOptions(request.options, row.defaults);
+  const template = templatesOf(row, options)[0]!;
   const pictures = [];
   for (const { id, square } of request.pictures)
     pictures.push(toTensor(await cropSquare(await host.readImage(id), square, model.size)));
   const training: TrainingRequest = { method, options, pictures, token, classWord, seed };
   const store = createLearnStore(host, model, base, request, training, controls);
-  const resume = request.resume && (await decodeCheckpoint(await host.readBytes(request.resume)));
 
   const timings = new Timings({ load: loadMs, samples: 0, checkpoints: 0 });
   const sample = async (at: Checkpoint): Promise<LearnEvent> => {
-    const pixels = await sampleConcept(model, conceptOf(training, at.state), seed, signal);
+    const concept = conceptOf(training, at.state);
+    const prompt = fillTemplate(template, concept.subject);
+    const pixels = await sampleConcept(model, concept, prompt, seed, signal);
     const image = await host.writeImage(pixels, `${request.name} after ${at.step} steps`);
     return { kind: 'sample', step: at.step, image, pixels };
   };
