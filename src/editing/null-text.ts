@@ -8,15 +8,13 @@ import { unet } from '../models/unet';
 import { Graph } from '../onnx/graph';
 import * as op from '../onnx/ops';
 import { adamw } from '../training/adamw';
-import { compileStep } from '../training/step';
+import { compileStep, stepPrecision } from '../training/step';
 import { type Trainables, trainingParams, trainingStore } from '../training/trainable';
-import type { Trainer } from '../training/trainer';
+import type { StepOptions, Trainer } from '../training/trainer';
 import { axpby, type NdArray, scale, sub, zeros } from '../util/nd-array';
 
 /** Name of the embedding among the weights. */
 const NULL_TEXT = 'null_text';
-/** Keeps half-precision gradients out of the subnormal range (FORMATS.md 0.3). */
-const HALF_LOSS_SCALE = 2 ** 12;
 
 export interface NullTextOptions {
   readonly guidanceScale: number;
@@ -40,6 +38,8 @@ export interface NullTextInputs {
   /** [1,L,D] */
   readonly source: NdArray;
   readonly empty: NdArray;
+  /** bytes that the gradient's program may take */
+  readonly limits: NonNullable<StepOptions['limits']>;
 }
 
 export interface NullTextStep {
@@ -122,9 +122,12 @@ async function compileNullText({
   unet: { config, weights },
   trajectory,
   empty,
+  limits,
 }: NullTextInputs): Promise<{ readonly trainer: Trainer; dispose(): Promise<void> }> {
   const { shape } = trajectory[0]!;
   const { dtype } = weights;
+  // the reference does not clip
+  const { lossScale } = stepPrecision(dtype);
   const trainables: Trainables = new Map([[NULL_TEXT, { shape: empty.shape, start: async () => empty }]]);
   const store = trainingStore(trainables, [weights]);
   const g = new Graph();
@@ -139,7 +142,8 @@ async function compileNullText({
   const loss = op.reduceMean(g, op.mul(g, error, error), [0, 1, 2, 3], false);
   const trainer = await compileStep(g, loss, [NULL_TEXT], store, {
     optimiser: adamw({ weightDecay: 0 }),
-    ...(dtype === 'float16' && { lossScale: HALF_LOSS_SCALE }),
+    ...(lossScale && { lossScale }),
+    limits,
     label: 'null-text inversion',
   });
   return {

@@ -70,9 +70,10 @@ export async function* promptToPrompt(
     }
     const empties: NdArray[] = [];
     if (options.nullSteps > 0 && guidanceScale !== 1) {
-      const { unet } = inputs;
+      const { unet, limits } = inputs;
+      const { source, empty } = contexts;
       const inversion = nullTextInversion(
-        { unet, predictNoise, schedule, trajectory, source: contexts.source, empty: contexts.empty },
+        { unet, predictNoise, schedule, trajectory, source, empty, limits },
         {
           guidanceScale,
           innerSteps: options.nullSteps,
