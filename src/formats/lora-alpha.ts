@@ -1,4 +1,5 @@
 import { AppError } from '../util/errors';
+import { isRecord } from './safetensors-header';
 
 /** Scale of a module of a LoRA that has no `.alpha` tensor. @param path  state-dict path @param rank  of its `down` */
 export type ScaleRule = (network: 'unet' | 'textEncoder', path: string, rank: number) => number;
@@ -38,9 +39,6 @@ function pattern(patterns: unknown, path: string): unknown {
   const key = Object.keys(patterns).find((end) => path === end || path.endsWith(`.${end}`));
   return key === undefined ? undefined : patterns[key];
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** JSON that diffusers keeps in the header of its LoRA files. @throws AppError BAD_FILE when it is not JSON */
 export function adapterMetadata(file: string, metadata: Readonly<Record<string, string>>): unknown {

@@ -1,5 +1,6 @@
 /** What a checkpoint in the diffusers layout says of its weights, without loading them. */
 import type { FileTree } from '../util/byte-source';
+import { sha256 } from '../util/digest';
 import { AppError } from '../util/errors';
 import type { ConceptBase, WeightShapes } from './concept-base';
 import { openSafetensors, openSharded, type SafetensorsFile } from './safetensors';
@@ -40,11 +41,10 @@ export async function readConceptBase(tree: FileTree): Promise<ConceptBase> {
     ['conv_in.weight', 'conv_out.weight'].map(async (name) => (await unet.readFloat32(name)).data),
   );
   const shapes = shapesOf(unet, (name) => name);
-  const parts = [JSON.stringify([...shapes].sort(([a], [b]) => (a < b ? -1 : 1))), ...outermost];
-  const digest = await crypto.subtle.digest('SHA-256', await new Blob(parts as BlobPart[]).arrayBuffer());
+  const names = JSON.stringify([...shapes].sort(([a], [b]) => (a < b ? -1 : 1)));
   return {
     id: tree.name,
-    sha256: Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join(''),
+    sha256: await sha256([names, ...outermost]),
     unet: shapes,
     // transformers 5 leaves the prefix out
     textEncoder: shapesOf(textEncoder, (name) =>

@@ -92,13 +92,13 @@ export function parseHeader(
   return { metadata: metadata as Record<string, string>, tensors: new Map(tensors) };
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const isDtype = (value: unknown): value is SafetensorsDtype =>
+export const isDtype = (value: unknown): value is SafetensorsDtype =>
   typeof value === 'string' && Object.hasOwn(dtypeBytes, value);
 
-const isCounts = (value: unknown): value is number[] =>
+export const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 
 /** Bytes of a tensor; null when the product leaves the exact integers. */

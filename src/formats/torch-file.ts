@@ -4,7 +4,7 @@ import { AppError } from '../util/errors';
 import { sizeOf } from '../util/nd-array';
 import { type PickleHost, unpickle } from './pickle';
 import { type SafetensorsFile, toFloat32 } from './safetensors';
-import { dtypeBytes, type SafetensorsDtype } from './safetensors-header';
+import { dtypeBytes, isCounts, isDtype, type SafetensorsDtype } from './safetensors-header';
 
 /** Named tensors of either container; the readers of concept files need no more. */
 export interface TensorFile extends Pick<SafetensorsFile, 'metadata' | 'readFloat32'> {
@@ -187,12 +187,6 @@ function tensorHost(name: string, stored: (key: string) => Uint8Array | undefine
 const raise = (error: Error): never => {
   throw error;
 };
-
-const isCounts = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
-
-const isDtype = (value: unknown): value is SafetensorsDtype =>
-  typeof value === 'string' && Object.hasOwn(dtypeBytes, value);
 
 const isStorage = (value: unknown): value is Storage =>
   typeof value === 'object' && value !== null && 'key' in value && 'dtype' in value;

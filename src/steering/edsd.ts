@@ -1,7 +1,13 @@
 /** Editability driven score distillation: make the concept's edits come to rest where the plain model's would. */
 import { pullback } from '../autodiff/grad';
 import type { VjpTable } from '../autodiff/vjps';
-import { addNoise, levelAt, type PredictionType, type Schedule } from '../diffusion/schedule';
+import {
+  addNoise,
+  levelAt,
+  noiseCoefficients,
+  type PredictionType,
+  type Schedule,
+} from '../diffusion/schedule';
 import { drawScore } from '../diffusion/score';
 import type { Graph, Value } from '../onnx/graph';
 import { concat, slice } from '../onnx/movement';
@@ -183,19 +189,6 @@ export function oneStepEdit(
   }
 }
 
-/** Coefficients of output and sample in ε̂ at timestep t; see `predictions`. */
-export function noiseCoefficients(schedule: Schedule, t: number): { output: number; sample: number } {
-  const { alpha, sigma } = levelAt(schedule, t);
-  switch (schedule.predictionType) {
-    case 'epsilon':
-      return { output: 1, sample: 0 };
-    case 'v_prediction':
-      return { output: alpha, sample: sigma };
-    case 'sample':
-      return { output: -alpha / sigma, sample: 1 / sigma };
-  }
-}
-
 /** Feeds of `edsdLoss` for one step, but for the row of the network itself. @param embed  t → [1,C0] */
 export function edsdFeeds(
   schedule: Schedule,
@@ -209,7 +202,7 @@ export function edsdFeeds(
   const converted = schedule.predictionType !== 'epsilon';
   const coefficients = (prefix: string, t: number): void => {
     if (!converted) return;
-    const { output, sample } = noiseCoefficients(schedule, t);
+    const { output, sample } = noiseCoefficients(schedule.predictionType, levelAt(schedule, t));
     feeds[`${prefix}noise_of_output`] = number(output);
     feeds[`${prefix}noise_of_sample`] = number(sample);
   };
