@@ -15,6 +15,8 @@ import {
   writeLora,
   writeTextualInversion,
 } from './concept-export';
+import { aboutOf } from './concept-metadata';
+import { conceptInZip, zipConcept } from './concept-zip';
 import { openSafetensors } from './safetensors';
 import { applyChange } from './weight-change';
 
@@ -49,6 +51,8 @@ const random = (shape: readonly number[], seed: number): NdArray => ({
   data: createTorchRng(seed).randn(shape.reduce((a, b) => a * b, 1)),
   shape,
 });
+/** Files hold weights in an order of their own. */
+const byName = ({ unet, ...rest }: Concept) => ({ ...rest, unet: new Map(unet.map((it) => [it.name, it])) });
 const word = (n: number, token = '<miso>') => ({ token, vectors: random([n, 12], 9) });
 const words = (tokens: Concept['tokens']): Concept => ({ tokens, unet: [], textEncoder: [] });
 const readBase = async (network: 'unet' | 'textEncoder', name: string) =>
@@ -237,6 +241,45 @@ describe('exports', () => {
     ]);
     await expect(names(custom)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
     await expect(names(words([]))).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+
+  test('networks that are replaced from end to end go out as folders of diffusers, exact, and through the zip back', async () => {
+    const unet = [...base.unet].map(([name, shape], i) => ({
+      kind: 'replace' as const,
+      name,
+      value: random(shape, i),
+    }));
+    const concept: Concept = { tokens: [word(1)], unet, textEncoder: [] };
+    const config = new TextEncoder().encode('{"sample_size":16}');
+    const exported = await writeConcept(concept, context, 'miso', { readConfig: async () => config });
+    expect(exported.files.map(({ name }) => name)).toEqual([
+      'unet/diffusion_pytorch_model.safetensors',
+      'unet/config.json',
+      'embeddings/miso.safetensors',
+    ]);
+    // as diffusers reads it: every weight of the network under its own name
+    const file = await open(exported.files[0]!.bytes);
+    expect(new Set(file.tensors.keys())).toEqual(new Set(base.unet.keys()));
+
+    const zip = zipConcept(exported, 'Miso', '<miso> cat');
+    expect(zip).toEqual(zipConcept(exported, 'Miso', '<miso> cat'));
+    const inside = conceptInZip(zip, 1e9)!;
+    const read = await load(inside.bytes, inside.name);
+    expect(byName(read.concept)).toEqual(byName(concept));
+    expect(aboutOf(read.metadata)).toEqual({ ...context.about, token: '<miso>' });
+    expect(() => conceptInZip(zip, 100)).toThrow(/MB/);
+    expect(() => conceptInZip(zip.slice(0, -100), 1e9)).toThrow(/damaged/);
+    await expect(names(concept)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+
+  test('of a zip the exact file is read, where there is one', async () => {
+    const custom = await golden('custom_diffusion.bin');
+    const zip = zipConcept(await writeConcept(custom, context, 'miso', { readBase }), 'Miso', 'cat');
+    const inside = conceptInZip(zip, 1e9)!;
+    expect(inside.name).toBe('pytorch_custom_diffusion_weights.safetensors');
+    expect(byName((await load(inside.bytes, inside.name)).concept)).toEqual(byName(custom));
+    // PyTorch's zips are files of their own
+    expect(conceptInZip(bytesOf('custom_diffusion.bin'), 1e9)).toBeNull();
   });
 
   test('the LoRA of full weights keeps the energy that is reported, and all of it at full rank', async () => {

@@ -115,6 +115,44 @@ const CUSTOM_DIFFUSION = 'diffusers/pytorch_custom_diffusion_weights.safetensors
 const isCustomDiffusion = ({ unet, textEncoder }: Concept): boolean =>
   textEncoder.length === 0 && unet.every(({ name }) => /\.attn2\.to_[kv]\.weight$/.test(name));
 
+/** where diffusers looks for a whole network, by name of ours */
+const NETWORK_FOLDERS = {
+  unet: ['unet', 'diffusion_pytorch_model'],
+  textEncoder: ['text_encoder', 'model'],
+} as const;
+
+/** Networks that a concept replaces from end to end, as full DreamBooth does; null when it leaves weights alone. */
+function wholeNetworks(concept: Concept, base: ConceptBase): readonly Network[] | null {
+  const changed = (['unet', 'textEncoder'] as const).filter((network) => concept[network].length > 0);
+  const isWhole = (network: Network): boolean =>
+    concept[network].length === base[network].size &&
+    concept[network].every(({ kind }) => kind === 'replace');
+  return changed.length > 0 && changed.every(isWhole) ? changed : null;
+}
+
+/** A whole network as a folder of diffusers: `UNet2DConditionModel.from_pretrained(folder)`. Words in the header. */
+async function writeNetwork(
+  network: Network,
+  concept: Concept,
+  context: ConceptContext,
+  readConfig: ReadConfig,
+): Promise<NamedFile[]> {
+  const [folder, stem] = NETWORK_FOLDERS[network];
+  const tensors = concept[network].flatMap((change) =>
+    change.kind === 'replace' ? [[change.name, storedTensor(change.value)] as const] : [],
+  );
+  const words = network === 'unet' ? concept.tokens : [];
+  const bytes = await save(
+    Object.fromEntries(tensors),
+    header('weights', context, concept.tokens),
+    tokensEntry(words),
+  );
+  return [
+    { name: `${folder}/${stem}.safetensors`, bytes },
+    { name: `${folder}/config.json`, bytes: new Uint8Array(await readConfig(network)) },
+  ];
+}
+
 const writeReplacements = (concept: Concept, context: ConceptContext): Promise<Uint8Array<ArrayBuffer>> =>
   isCustomDiffusion(concept) ? writeCustomDiffusion(concept, context) : writeWeights(concept, context);
 
@@ -137,6 +175,9 @@ export function saveConcept(concept: Concept, context: ConceptContext): Promise<
 
 /** A weight of the unchanged base, float32. */
 export type ReadWeight = (network: Network, name: string) => Promise<NdArray>;
+
+/** The base's config.json of a network, as it is. */
+export type ReadConfig = (network: Network) => Promise<Uint8Array>;
 
 export interface LowRankFit {
   readonly concept: Concept;
@@ -202,12 +243,14 @@ export interface ExportOptions extends Omit<LoraWriteOptions, 'dialect'> {
   readonly rank?: number;
   /** needed when the concept holds full weights */
   readonly readBase?: ReadWeight;
+  /** needed when the concept replaces whole networks */
+  readonly readConfig?: ReadConfig;
   /** also write copies that fewer tools read: peft naming, `.diff` */
   readonly extras?: boolean;
 }
 
 export interface ConceptExport {
-  /** the one file that works unchanged in diffusers, A1111/Forge, ComfyUI and InvokeAI comes first */
+  /** first the one that works unchanged in diffusers, A1111/Forge, ComfyUI and InvokeAI; of a whole network only diffusers reads it */
   readonly files: readonly NamedFile[];
   /** what the LoRA keeps of full weights, in [0,1]; null when nothing was approximated */
   readonly keptEnergy: number | null;
@@ -215,22 +258,27 @@ export interface ConceptExport {
 
 /**
  * The files of an export, after FORMATS.md 3.5: embeddings, or a LoRA with its word beside it; for full weights the
- * LoRA is a truncated SVD, and the exact weights come along as diffusers reads them.
+ * LoRA is a truncated SVD, and the exact weights come along as diffusers reads them; whole networks as folders of
+ * diffusers.
  *
  * @param stem  of the primary file, e.g. 'miso'
- * @throws AppError BAD_REQUEST for an empty concept, or for full weights without `readBase`
+ * @throws AppError BAD_REQUEST for an empty concept, for full weights without `readBase`, for networks without `readConfig`
  */
 export async function writeConcept(
   concept: Concept,
   context: ConceptContext,
   stem: string,
-  { rank = 32, readBase, extras = false, ...lora }: ExportOptions = {},
+  { rank = 32, readBase, readConfig, extras = false, ...lora }: ExportOptions = {},
 ): Promise<ConceptExport> {
   const changes = [...concept.unet, ...concept.textEncoder];
   const files: NamedFile[] = [];
   const add = (name: string, bytes: Uint8Array<ArrayBuffer>): void => void files.push({ name, bytes });
   let keptEnergy: number | null = null;
-  if (changes.some(({ kind }) => kind === 'replace')) {
+  const whole = wholeNetworks(concept, context.base);
+  if (whole) {
+    if (!readConfig) throw new AppError('BAD_REQUEST', 'whole networks export beside their configuration');
+    for (const network of whole) files.push(...(await writeNetwork(network, concept, context, readConfig)));
+  } else if (changes.some(({ kind }) => kind === 'replace')) {
     if (!readBase) throw new AppError('BAD_REQUEST', 'full weights export as a LoRA against their base');
     const fit = await toLowRank(concept, rank, readBase);
     keptEnergy = fit.keptEnergy;

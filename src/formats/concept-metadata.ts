@@ -129,6 +129,55 @@ function architecture(width: number, isV: boolean, id: string): string {
   return width === 2048 ? 'stable-diffusion-xl-v1-base' : id;
 }
 
+/** What `conceptMetadata` was told, from a header of ours; null where another program wrote it. */
+export function aboutOf(metadata: Readonly<Record<string, string>>): ConceptAbout | null {
+  const own = ownMetadata(metadata);
+  const resolution = Number.parseInt(metadata['modelspec.resolution'] ?? '', 10);
+  if (own.method === undefined || own.class_word === undefined || !(resolution > 0)) return null;
+  const optional = {
+    subject: own.subject,
+    token: own.token,
+    baseRevision: own.base_revision,
+    author: metadata['modelspec.author'],
+    license: metadata['modelspec.license'],
+    thumbnail: metadata['modelspec.thumbnail'],
+  };
+  const numbers = [
+    metadata.ss_steps,
+    metadata.ss_learning_rate,
+    metadata.ss_seed,
+    metadata.ss_num_train_images,
+  ].map(Number) as [number, number, number, number];
+  const [steps, learningRate, seed, images] = numbers;
+  const optimizer = metadata.ss_optimizer;
+  return {
+    title: metadata['modelspec.title'] ?? '',
+    method: own.method,
+    classWord: own.class_word,
+    resolution,
+    predictionType: metadata['modelspec.prediction_type'] === 'v' ? 'v_prediction' : 'epsilon',
+    appVersion: own.app_version ?? '',
+    date: metadata['modelspec.date'] ?? '',
+    ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
+    ...(numbers.every(Number.isFinite) && {
+      training: { steps, learningRate, seed, images, ...(optimizer !== undefined && { optimizer }) },
+    }),
+    ...(own.settings !== undefined && { settings: settingsIn(own.settings) }),
+  };
+}
+
+/** Of the settings in a header, those that are plain. */
+function settingsIn(json: string): NonNullable<ConceptAbout['settings']> {
+  try {
+    const entries = Object.entries(JSON.parse(json) as object);
+    return Object.fromEntries(
+      entries.filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value)),
+    );
+  } catch {
+    return {};
+  }
+}
+
 /** The words of a file that also changes weights: rows of the token table, base64 of little-endian float32. */
 export function tokensEntry(tokens: readonly ConceptToken[]): Record<string, string> {
   if (tokens.length === 0) return {};

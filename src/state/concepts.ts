@@ -16,7 +16,7 @@ import { announce, notify, session, setSession } from './session-store';
 import { files } from './workers';
 
 /** Endings of concept files; what is in them decides. */
-export const conceptEndings = ['.safetensors', '.pt', '.bin'] as const;
+export const conceptEndings = ['.safetensors', '.pt', '.bin', '.zip'] as const;
 export const isConceptFile = ({ name }: File): boolean =>
   conceptEndings.some((ending) => name.toLowerCase().endsWith(ending));
 
@@ -84,13 +84,13 @@ export const importConcepts = (list: readonly File[]): Promise<void> =>
     }
   });
 
-/** Save what was learned as a file that other programs read too. */
+/** Save what was learned as a file that other programs read too, or a zip of what each of them reads. */
 export async function exportConcept({ name, learned }: Concept): Promise<void> {
   if (!learned) return;
   const safe = name.replace(/[^\p{L}\p{N}_-]+/gu, '-').replace(/^-+|-+$/g, '') || 'concept';
-  try {
-    download(await files.api.exportConcept(learned.id), `${safe.toLowerCase()}.safetensors`);
-  } catch (error) {
-    reportError(error);
-  }
+  await busy('Writing the concept…', async () => {
+    const file = await files.api.exportConcept(learned, safe.toLowerCase());
+    download(file, file.name);
+    announce(`${file.name} is saved.`);
+  });
 }
