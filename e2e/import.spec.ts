@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { type NamedFile, phoneJpeg, Studio } from './app';
+import { type NamedFile, phoneJpeg, reference, Studio } from './app';
 
 const broken: readonly (readonly [string, NamedFile])[] = [
   ['an empty file', { name: 'empty.jpg', type: 'image/jpeg', bytes: Buffer.alloc(0) }],
@@ -20,6 +20,11 @@ test('what is no picture is refused in words, and what was open stays', async ({
     await alert.getByRole('button', { name: 'Close' }).click();
     await expect(alert).toBeEmpty();
   }
+  // among several, the others are kept
+  await studio.drop(broken[2]![1], await reference(1), await reference(2));
+  await expect(page.getByText(/^noise\.png was left out/).first()).toBeVisible();
+  await expect(page.getByRole('textbox', { name: 'Name' })).toBeVisible();
+  await expect(page.getByText('New concept with 2 pictures.')).toBeVisible();
 });
 
 test('a photo is chosen, pasted and dropped; text that is dropped never leaves the page', async ({

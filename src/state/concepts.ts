@@ -8,6 +8,7 @@ import {
   newConcept,
 } from '../document/concept-edits';
 import type { Concept, ConceptPicture, ImageRef } from '../document/document';
+import { AppError } from '../util/errors';
 import { busy } from './busy';
 import { commit, currentDocument } from './document-store';
 import { reportError } from './errors';
@@ -29,10 +30,24 @@ function place(label: string, concept: Concept): void {
   setSession({ openConcept: concept.id });
 }
 
-/** Stored, with the square that most likely holds the subject. The first bad file fails all. */
+/** Stored, with the square that most likely holds the subject. Files that cannot be opened are left out, and named. */
 export async function importPictures(list: readonly File[]): Promise<ConceptPicture[]> {
   const pictures: ConceptPicture[] = [];
-  for (const { image } of await files.api.importImages(list)) pictures.push(await squared(image));
+  const leftOut: string[] = [];
+  for (const file of list) {
+    try {
+      for (const { image } of await files.api.importImages([file])) pictures.push(await squared(image));
+    } catch (error) {
+      const isBad = error instanceof AppError && (error.code === 'BAD_IMAGE' || error.code === 'TOO_BIG');
+      if (!isBad || list.length === 1) throw error;
+      leftOut.push(file.name);
+    }
+  }
+  if (leftOut.length > 0) {
+    const what =
+      leftOut.length === 1 ? 'was left out: it is no picture' : 'were left out: they are no pictures';
+    notify(null, `${leftOut.join(', ')} ${what} that can be opened here.`);
+  }
   return pictures;
 }
 
@@ -46,8 +61,10 @@ const tooMany = `A concept has up to ${maxPictures} pictures; three to five that
 export const newConceptFrom = (list: readonly File[]): Promise<void> =>
   busy('Reading pictures…', async () => {
     if (list.length > maxPictures) notify(null, tooMany);
-    startConcept(await importPictures(list.slice(0, maxPictures)));
-    announce(`New concept with ${Math.min(list.length, maxPictures)} pictures.`);
+    const pictures = await importPictures(list.slice(0, maxPictures));
+    if (pictures.length === 0) return;
+    startConcept(pictures);
+    announce(`New concept with ${pictures.length} ${pictures.length === 1 ? 'picture' : 'pictures'}.`);
   });
 
 /** @param id  of the concept that gets them */
@@ -65,11 +82,15 @@ export async function addToConcept(image: ImageRef): Promise<void> {
 }
 
 function fill(id: string, pictures: readonly ConceptPicture[]): void {
-  const had = conceptOf(currentDocument(), id)?.pictures.length ?? 0;
+  if (pictures.length === 0) return;
+  const count = (): number => conceptOf(currentDocument(), id)?.pictures.length ?? 0;
+  const had = count();
   commit('Add pictures', (doc) => changeConcept(doc, id, (concept) => addPictures(concept, pictures)));
   setSession({ openConcept: id });
   if (had + pictures.length > maxPictures) notify(null, tooMany);
-  announce(pictures.length === 1 ? 'Picture added.' : `${pictures.length} pictures added.`);
+  const added = count() - had;
+  if (added === 0) announce('It has those pictures already.');
+  else announce(added === 1 ? 'Picture added.' : `${added} pictures added.`);
 }
 
 /** Each file becomes a concept; one for another base is refused, with the reason. */

@@ -48,6 +48,7 @@ export const errorMessages: Readonly<Record<ErrorCode | 'UNEXPECTED', ErrorMessa
   },
   BAD_IMAGE: {
     title: 'This picture cannot be opened',
+    reason: true,
     safe: 'Nothing was changed. JPEG, PNG, WebP, AVIF and GIF work; HEIC has to be converted first.',
     action: another,
   },
