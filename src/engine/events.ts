@@ -217,7 +217,7 @@ export interface FitResult {
  */
 export type FitEvent =
   | JobEvent<FitResult>
-  /** the guided samples after a sampling step, in order; decoded and stored after the last */
+  /** the guided samples after a sampling step, in order; decoded after the last, stored with the fit */
   | {
       readonly kind: 'guided';
       readonly index: number;

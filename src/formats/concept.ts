@@ -45,7 +45,10 @@ export async function readConcept(
   const { metadata } = file;
   const known = (name: string): boolean => [...file.tensors.keys()].some((key) => key.startsWith(name));
   if (known(LDM_PREFIX.unet) || known(LDM_PREFIX.vae) || known('cond_stage_model.')) {
-    throw new AppError('BAD_FILE', `${source.name} is a whole model, not a concept: open it as a model`);
+    throw new AppError(
+      'BAD_FILE',
+      `${source.name} is a whole model, not a concept; models are opened as folders in the diffusers layout`,
+    );
   }
   const own = readTokensEntry(metadata, textWidth(base));
   const about = { metadata, warnings: warnings(metadata, base) };
