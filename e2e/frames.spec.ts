@@ -41,7 +41,14 @@ test('a step of the demo is looked at, kept as a take, and gone on from', async 
   await expectAccessible(page, 'the direction of a frame');
   await direction.click();
 
-  await keep.click();
+  // what is on the canvas is not what would be saved, unless it is kept
+  await page.getByRole('button', { name: 'Export', exact: true }).click();
+  const saving = page.getByRole('dialog', { name: 'Export' });
+  await expect(saving.getByRole('note')).toContainText('You are looking at frame 3 of 4.');
+  await expectAccessible(page, 'exporting while a frame is looked at');
+  await saving.getByRole('button', { name: 'Keep this frame' }).click();
+  await expect(saving.getByRole('note')).toBeHidden();
+  await page.keyboard.press('Escape');
   const kept = page.getByRole('button', { name: 'Take 2: bear, step 3 of 4' });
   await expect(kept).toHaveAttribute('aria-pressed', 'true');
   await expect(page.getByRole('list', { name: 'Takes' }).getByRole('button', { name: /^Take/ })).toHaveCount(

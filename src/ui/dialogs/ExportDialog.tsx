@@ -1,9 +1,10 @@
-import { Check, Minus } from 'lucide-react';
+import { Check, Layers2, Minus } from 'lucide-react';
 import { type ReactNode, useEffect, useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { Label } from 'react-aria-components/Label';
 import { Slider, SliderOutput, SliderThumb, SliderTrack } from 'react-aria-components/Slider';
 import { shownTake } from '../../document/actions';
+import type { Take } from '../../document/document';
 import {
   canChoosePlace,
   download,
@@ -12,9 +13,10 @@ import {
   renderExport,
   saveAs,
 } from '../../state/exports';
+import { frameOf, keepFrame } from '../../state/frames';
 import { setSession } from '../../state/session-store';
 import { type ExportFormat, setSettings } from '../../state/settings-store';
-import { useDocument, useSettings } from '../../state/use-store';
+import { useDocument, useSession, useSettings } from '../../state/use-store';
 import { Toggle } from '../parts/choices';
 import { Modal } from '../parts/Modal';
 import { Segments } from '../parts/Segments';
@@ -66,6 +68,7 @@ export function ExportDialog() {
           {made ? <img src={made.url} alt="What will be saved" /> : <span className="help">Preparing…</span>}
         </div>
         <div>
+          <OtherFrame take={take} />
           <div className="field">
             <Segments
               label="Format"
@@ -125,6 +128,32 @@ export function ExportDialog() {
         </div>
       </div>
     </Modal>
+  );
+}
+
+/** A step is looked at: what is saved is another picture than the one on the canvas. */
+function OtherFrame({ take }: { take: Take }) {
+  const index = useSession((now) => frameOf(now, take).index);
+  const [keeping, setKeeping] = useState(false);
+  if (index === take.steps - 1) return null;
+  return (
+    <div className="export-note" role="note">
+      <p>
+        You are looking at frame {index + 1} of {take.steps}. This saves the finished picture.
+      </p>
+      <Button
+        className="button plain small"
+        isDisabled={keeping}
+        onPress={({ target }) => {
+          // the button goes: keys stay with the dialog
+          target.closest<HTMLElement>('[role=dialog]')?.focus();
+          setKeeping(true);
+          void keepFrame(take, index).finally(() => setKeeping(false));
+        }}
+      >
+        <Layers2 aria-hidden size={14} /> Keep this frame
+      </Button>
+    </div>
   );
 }
 
