@@ -113,7 +113,7 @@ export function ExportDialog() {
           </div>
           <div className="row save">
             <Button className="button solid" isDisabled={!made} onPress={() => made && save(made.blob)}>
-              Save {file}
+              <span>Save {file}</span>
             </Button>
             {canChoosePlace && (
               <Button
