@@ -45,6 +45,13 @@ test('a concept is learned, tried while paused, resumed to the same bits after a
   expect(learnedIn(resumed)).toMatch(/^[0-9a-f]{64}$/);
   expect(learnedIn(resumed)).toBe(learnedIn(whole));
 
+  // what was tried and the result stay within reach, without the drawer too
+  await page.getByRole('button', { name: 'Use step 1', exact: true }).click();
+  await expect(page.getByText('learned in 1 steps')).toBeVisible();
+  await page.getByRole('region', { name: 'Learning Miso' }).getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: `Use step ${STEPS}, result` }).click();
+  await expect(page.getByText(`learned in ${STEPS} steps`)).toBeVisible();
+
   await page.getByRole('button', { name: 'Remove', exact: true }).click();
   await studio.importConcept(resumed);
   await page.getByRole('button', { name: 'Use in edits' }).click();

@@ -6,10 +6,11 @@ import {
   learnPlan,
   outOfDate,
   putCheckpoint,
+  resultOf,
   unfinishedRun,
   withLearned,
 } from './concept-learning';
-import type { Concept, ConceptCheckpoint, LearnedConcept } from './document';
+import type { Concept, LearnedConcept, RunCheckpoint } from './document';
 
 const presets = {
   quick: { steps: 200, rank: 4 },
@@ -35,7 +36,7 @@ const learned = (steps: number): LearnedConcept => ({
   model: 'starter',
   baseHash: null,
 });
-const checkpoint = (step: number): ConceptCheckpoint => ({
+const checkpoint = (step: number): RunCheckpoint => ({
   step,
   state: step.toString(16).padStart(64, 'b'),
   learned: learned(step),
@@ -86,5 +87,20 @@ test('an interrupted run goes on from its newest checkpoint; ended, only picked 
   expect(now.checkpoints.map(({ step, kept }) => [step, kept])).toEqual([
     [20, true],
     [40, true],
+  ]);
+});
+
+test('the result of a run is kept like a checkpoint, once, and there is nothing in it to resume', () => {
+  let now: Concept = { ...concept, ...withLearned(learned(50)) };
+  for (const kept of [resultOf(learned(50)), checkpoint(40), resultOf(learned(40))])
+    now = { ...now, ...keepCheckpoint(now, kept) };
+  expect(now.checkpoints).toEqual([
+    { ...resultOf(learned(50)), kept: true },
+    { ...checkpoint(40), kept: true },
+  ]);
+  expect(unfinishedRun(now)).toBeNull();
+  expect({ ...now, ...putCheckpoint(now, checkpoint(60), [checkpoint(40).state]) }.checkpoints).toEqual([
+    { ...resultOf(learned(50)), kept: true },
+    checkpoint(60),
   ]);
 });

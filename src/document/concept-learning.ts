@@ -1,6 +1,14 @@
 /** How a concept is learned, and what a run of learning leaves in it. */
 import { plannedSteps } from './concepts';
-import type { BlobId, Concept, ConceptCheckpoint, LearnedConcept, OptionValue, PresetName } from './document';
+import type {
+  BlobId,
+  Concept,
+  ConceptCheckpoint,
+  LearnedConcept,
+  OptionValue,
+  PresetName,
+  RunCheckpoint,
+} from './document';
 
 type Options = Readonly<Record<string, OptionValue>>;
 
@@ -43,19 +51,26 @@ export function outOfDate(concept: Concept, plan: LearnPlan | null): boolean {
   return !same || options === true;
 }
 
+/** @param dropped states that were deleted to make room */
+export const stillStored = (
+  checkpoints: readonly ConceptCheckpoint[],
+  dropped: readonly BlobId[],
+): readonly ConceptCheckpoint[] =>
+  checkpoints.filter(({ state }) => state === null || !dropped.includes(state));
+
 /** The run goes on from here when it is interrupted. @param dropped states that were deleted to make room */
 export function putCheckpoint(
   { checkpoints }: Concept,
-  checkpoint: ConceptCheckpoint,
+  checkpoint: RunCheckpoint,
   dropped: readonly BlobId[],
 ): Partial<Concept> {
-  const left = checkpoints.filter(({ state }) => state !== checkpoint.state && !dropped.includes(state));
+  const left = stillStored(checkpoints, dropped).filter(({ state }) => state !== checkpoint.state);
   return { checkpoints: [...left, checkpoint], unfinished: checkpoint.state };
 }
 
 export const keepCheckpoint = ({ checkpoints }: Concept, kept: ConceptCheckpoint): Partial<Concept> => ({
-  checkpoints: checkpoints.some(({ state }) => state === kept.state)
-    ? checkpoints.map((it) => (it.state === kept.state ? { ...it, kept: true } : it))
+  checkpoints: checkpoints.some(({ learned }) => learned.id === kept.learned.id)
+    ? checkpoints.map((it) => (it.learned.id === kept.learned.id ? { ...it, kept: true } : it))
     : [...checkpoints, { ...kept, kept: true }],
 });
 
@@ -65,6 +80,13 @@ export const endRun = ({ checkpoints }: Concept): Partial<Concept> => ({
   unfinished: null,
 });
 
+/** The end of a run among its checkpoints. */
+export const resultOf = (learned: LearnedConcept): ConceptCheckpoint => ({
+  step: learned.steps,
+  state: null,
+  learned,
+});
+
 export const withLearned = (learned: LearnedConcept): Partial<Concept> => ({
   learned,
   token: learned.token,
@@ -72,5 +94,5 @@ export const withLearned = (learned: LearnedConcept): Partial<Concept> => ({
 });
 
 /** Where an interrupted run goes on. */
-export const unfinishedRun = ({ checkpoints, unfinished }: Concept): ConceptCheckpoint | null =>
-  checkpoints.find(({ state }) => state === unfinished) ?? null;
+export const unfinishedRun = ({ checkpoints, unfinished }: Concept): RunCheckpoint | null =>
+  checkpoints.find((it): it is RunCheckpoint => it.state !== null && it.state === unfinished) ?? null;

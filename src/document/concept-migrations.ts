@@ -105,7 +105,7 @@ function restoreCheckpoint(value: unknown): ConceptCheckpoint {
   const it = record(value, 'a checkpoint');
   return {
     step: integer(it.step, 0, maxSteps, 'the step of a checkpoint'),
-    state: blobId(it.state, 'a checkpoint'),
+    state: it.state === null ? null : blobId(it.state, 'a checkpoint'),
     learned: restoreLearned(it.learned),
     ...(it.kept === true && { kept: true }),
   };
@@ -135,6 +135,6 @@ export function restoreConcept(value: unknown): Concept {
     model: text(it.model, 'the model of a concept'),
     learned: it.learned == null ? null : restoreLearned(it.learned),
     checkpoints,
-    unfinished: checkpoints.find(({ state }) => state === it.unfinished)?.state ?? null,
+    unfinished: checkpoints.find(({ state }) => state !== null && state === it.unfinished)?.state ?? null,
   };
 }

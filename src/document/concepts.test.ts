@@ -40,7 +40,10 @@ const concept: Concept = {
   seed: 1,
   model: 'starter',
   learned,
-  checkpoints: [{ step: 100, state: '12'.repeat(32), learned: { ...learned, steps: 100 } }],
+  checkpoints: [
+    { step: 100, state: '12'.repeat(32), learned: { ...learned, steps: 100 } },
+    { step: 400, state: null, learned, kept: true },
+  ],
   unfinished: '12'.repeat(32),
 };
 const used = chooseConcept(putConcept(emptyDocument, concept), 'one');

@@ -57,15 +57,20 @@ export interface LearnedConcept extends ConceptRef {
   readonly baseHash: string | null;
 }
 
-/** A training run as it was after a step: it can be resumed, and what it had learned can be used in edits. */
+/** A training run as it was after a step: what it had learned can be used in edits. */
 export interface ConceptCheckpoint {
   readonly step: number;
-  /** content id of the run's state (weights, moments), which `LearnRequest.resume` takes */
-  readonly state: BlobId;
-  /** what was learned by then */
+  /** content id of the run's state (weights, moments); null: the result, which ended it */
+  readonly state: BlobId | null;
+  /** what was learned by then; its id tells one from another */
   readonly learned: LearnedConcept;
   /** a person picked it: it outlives its run */
   readonly kept?: boolean;
+}
+
+/** One that a run goes on from: `LearnRequest.resume` takes its state. */
+export interface RunCheckpoint extends ConceptCheckpoint {
+  readonly state: BlobId;
 }
 
 /** A concept fitted to one photo, as recipes name it. */

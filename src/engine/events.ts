@@ -1,6 +1,5 @@
 import type {
   BlobId,
-  ConceptCheckpoint,
   FittedConcept,
   FrameRef,
   ImageRef,
@@ -8,6 +7,7 @@ import type {
   OptionValue,
   PresetName,
   Recipe,
+  RunCheckpoint,
   Square,
 } from '../document/document';
 import type { WordAttention } from '../editing/word-attention';
@@ -161,7 +161,7 @@ export type LearnEvent =
   /** stored; those in `dropped` (by `state`) were deleted to make room: the latest three and the kept ones stay */
   | {
       readonly kind: 'checkpoint';
-      readonly checkpoint: ConceptCheckpoint;
+      readonly checkpoint: RunCheckpoint;
       readonly dropped: readonly BlobId[];
     };
 

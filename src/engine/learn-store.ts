@@ -1,6 +1,6 @@
 /** Where a learning job keeps what it has: concept files and checkpoints, each under a name of its own. */
 import type { DiffusionModel } from '../diffusion/model';
-import type { BlobId, ConceptCheckpoint, LearnedConcept } from '../document/document';
+import type { BlobId, LearnedConcept, RunCheckpoint } from '../document/document';
 import type { ConceptBase } from '../formats/concept-base';
 import { saveConcept } from '../formats/concept-export';
 import type { ConceptAbout } from '../formats/concept-metadata';
@@ -35,7 +35,7 @@ export interface LearnStore {
   /** State and concept, stored; the oldest of this job beyond the ring, and not kept, are deleted. */
   checkpoint(
     checkpoint: Checkpoint,
-  ): Promise<{ readonly checkpoint: ConceptCheckpoint; readonly dropped: readonly BlobId[] }>;
+  ): Promise<{ readonly checkpoint: RunCheckpoint; readonly dropped: readonly BlobId[] }>;
 }
 
 export function createLearnStore(

@@ -1,7 +1,7 @@
 /** What is done with checkpoints: kept, used, tried, given up. */
 import { chooseConcept } from '../document/actions';
-import { changeConcept } from '../document/concept-edits';
-import { endRun, keepCheckpoint, unfinishedRun, withLearned } from '../document/concept-learning';
+import { changeConcept, conceptOf } from '../document/concept-edits';
+import { endRun, keepCheckpoint, resultOf, unfinishedRun, withLearned } from '../document/concept-learning';
 import type { ConceptCheckpoint, Document } from '../document/document';
 import { amend, commit, currentDocument } from './document-store';
 import { notReady, runEdit } from './edits';
@@ -11,10 +11,12 @@ import { announce, type Session, session, updateLearning } from './session-store
 /** It outlives its run and is never deleted to make room. */
 export function keepLearned(id: string, checkpoint: ConceptCheckpoint): void {
   amend((doc) => changeConcept(doc, id, (it) => keepCheckpoint(it, checkpoint)));
-  const kept = { ...checkpoint, kept: true };
+  const { state, learned } = checkpoint;
   const { checkpoints = [] } = session().learning ?? {};
-  updateLearning({ checkpoints: checkpoints.map((it) => (it.state === kept.state ? kept : it)) });
-  spareCheckpoint(checkpoint.state);
+  updateLearning({
+    checkpoints: checkpoints.map((it) => (it.learned.id === learned.id ? { ...it, kept: true } : it)),
+  });
+  if (state) spareCheckpoint(state);
 }
 
 /** The document with what was learned by then in use. */
@@ -42,9 +44,11 @@ export async function tryOnPhoto(): Promise<void> {
   await runEdit(trying(learning.concept, last));
 }
 
-/** Edits use what was learned by then. */
+/** Edits use what was learned by then; what they used before stays, to go back to. */
 export function pickCheckpoint(id: string, checkpoint: ConceptCheckpoint): void {
   const { step, learned } = checkpoint;
+  const before = conceptOf(currentDocument(), id)?.learned;
+  if (before) keepLearned(id, resultOf(before));
   keepLearned(id, checkpoint);
   commit(`Use step ${step}`, (doc) => changeConcept(doc, id, () => withLearned(learned)));
   announce(`${learned.name} is now as learned at step ${step}.`);

@@ -1,5 +1,12 @@
 import { changeConcept, conceptOf } from '../document/concept-edits';
-import { endRun, putCheckpoint, unfinishedRun, withLearned } from '../document/concept-learning';
+import {
+  endRun,
+  putCheckpoint,
+  resultOf,
+  stillStored,
+  unfinishedRun,
+  withLearned,
+} from '../document/concept-learning';
 import { tokenFor } from '../document/concepts';
 import type { BlobId, Document } from '../document/document';
 import type { LearnEvent, LearnRequest } from '../engine/events';
@@ -109,8 +116,7 @@ function applier(id: string, request: LearnRequest): (event: LearnEvent) => void
       case 'checkpoint': {
         const { checkpoint, dropped } = event;
         amend((doc) => changeConcept(doc, id, (it) => putCheckpoint(it, checkpoint, dropped)));
-        const left = now.checkpoints.filter(({ state }) => !dropped.includes(state));
-        return updateLearning({ checkpoints: [...left, checkpoint] });
+        return updateLearning({ checkpoints: [...stillStored(now.checkpoints, dropped), checkpoint] });
       }
       case 'notice':
         return notify(null, event.message);
@@ -122,6 +128,7 @@ function applier(id: string, request: LearnRequest): (event: LearnEvent) => void
         // what was learned before is one undo away
         if (again) commit(`Learn ${request.name} again`, use);
         else amend(use);
+        updateLearning({ checkpoints: [...now.checkpoints, resultOf(learned)] });
         const stepSeconds = {
           ...settings().stepSeconds,
           [pace(method, options.batch)]:

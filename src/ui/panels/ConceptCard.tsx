@@ -10,6 +10,7 @@ import { commit, update } from '../../state/document-store';
 import { setSession } from '../../state/session-store';
 import { useDocument, useSession } from '../../state/use-store';
 import { TextInput } from '../parts/fields';
+import { KeptCheckpoints } from '../parts/learned-so-far';
 import { Picture } from '../parts/Picture';
 import { ConceptPictures } from './ConceptPictures';
 import { LearnForm } from './LearnForm';
@@ -19,6 +20,7 @@ export function ConceptCard({ concept }: { concept: Concept }) {
   const { id, name, pictures, learned } = concept;
   const open = useSession((now) => now.openConcept === id);
   const learning = useSession((now) => now.learning?.concept === id && now.learning.phase !== 'done');
+  const inDrawer = useSession((now) => now.learning?.concept === id);
   const [first] = pictures;
   return (
     <div className={`concept${open ? ' open' : ''}`}>
@@ -47,6 +49,7 @@ export function ConceptCard({ concept }: { concept: Concept }) {
           <Words concept={concept} />
           {(pictures.length > 0 || !learned) && <ConceptPictures concept={concept} />}
           {(pictures.length > 0 || !learned) && <LearnForm concept={concept} />}
+          {!inDrawer && <KeptCheckpoints concept={concept} />}
           <div className="row">
             <UseInEdits id={id} />
             {learned && (

@@ -1,6 +1,6 @@
 import { Check, Pin } from 'lucide-react';
 import { Button } from 'react-aria-components/Button';
-import type { Concept } from '../../document/document';
+import type { Concept, ConceptCheckpoint } from '../../document/document';
 import { keepLearned, pickCheckpoint } from '../../state/learn-picks';
 import type { Learning } from '../../state/session-store';
 import { Picture } from './Picture';
@@ -34,32 +34,64 @@ export function Checkpoints({ learning, concept }: { learning: Learning; concept
       <h3>Checkpoints</h3>
       {checkpoints.length === 0 && <p className="help">Saved every 15 seconds or so, and at each pause.</p>}
       <ul aria-label="Checkpoints">
-        {checkpoints.toReversed().map((checkpoint) => {
-          const { step, state, kept, learned } = checkpoint;
-          const used = concept?.learned?.id === learned.id;
-          return (
-            <li key={state}>
-              <span>Step {step}</span>
-              <Button
-                className="button quiet small"
-                aria-label={`Use step ${step}`}
-                isDisabled={!concept || used || (phase !== 'paused' && phase !== 'done')}
-                onPress={() => concept && pickCheckpoint(concept.id, checkpoint)}
-              >
-                <Check aria-hidden size={13} /> {used ? 'In use' : 'Use'}
-              </Button>
-              <Button
-                className="button quiet small"
-                aria-label={`Keep step ${step}`}
-                isDisabled={!concept || kept === true}
-                onPress={() => concept && keepLearned(concept.id, checkpoint)}
-              >
-                <Pin aria-hidden size={13} /> {kept ? 'Kept' : 'Keep'}
-              </Button>
-            </li>
-          );
-        })}
+        {checkpoints.toReversed().map((checkpoint) => (
+          <Row
+            key={checkpoint.learned.id}
+            checkpoint={checkpoint}
+            concept={concept}
+            usable={phase === 'paused' || phase === 'done'}
+          />
+        ))}
       </ul>
     </div>
+  );
+}
+
+/** Those that were kept, of every run. */
+export function KeptCheckpoints({ concept }: { concept: Concept }) {
+  const kept = concept.checkpoints.filter((it) => it.kept).toSorted((a, b) => b.step - a.step);
+  if (kept.length === 0) return null;
+  return (
+    <div className="checkpoints">
+      <h3>Kept checkpoints</h3>
+      <ul aria-label="Kept checkpoints">
+        {kept.map((checkpoint) => (
+          <Row key={checkpoint.learned.id} checkpoint={checkpoint} concept={concept} usable />
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+interface RowProps {
+  readonly checkpoint: ConceptCheckpoint;
+  readonly concept: Concept | null;
+  readonly usable: boolean;
+}
+
+function Row({ checkpoint, concept, usable }: RowProps) {
+  const { step, state, kept, learned } = checkpoint;
+  const used = concept?.learned?.id === learned.id;
+  const name = `step ${step}${state === null ? ', result' : ''}`;
+  return (
+    <li>
+      <span>S{name.slice(1)}</span>
+      <Button
+        className="button quiet small"
+        aria-label={`Use ${name}`}
+        isDisabled={!concept || used || !usable}
+        onPress={() => concept && pickCheckpoint(concept.id, checkpoint)}
+      >
+        <Check aria-hidden size={13} /> {used ? 'In use' : 'Use'}
+      </Button>
+      <Button
+        className="button quiet small"
+        aria-label={`Keep ${name}`}
+        isDisabled={!concept || kept === true}
+        onPress={() => concept && keepLearned(concept.id, checkpoint)}
+      >
+        <Pin aria-hidden size={13} /> {kept ? 'Kept' : 'Keep'}
+      </Button>
+    </li>
   );
 }
