@@ -8,4 +8,6 @@ export async function busy(what: string, work: () => Promise<void>): Promise<voi
   announce(what);
   await work().catch(reportError);
   setSession({ busy: null });
+  // where nothing came of it nothing else was said
+  if (session().status === what) announce('');
 }

@@ -2,6 +2,7 @@ import { createStore } from 'zustand/vanilla';
 import { type Document, emptyDocument } from '../document/document';
 import { mutex } from '../util/async';
 import * as history from './history';
+import { announce } from './session-store';
 
 /** The project, undoable and saved. Read `present`; change it through the functions below. */
 export const documentStore = createStore<history.History<Document>>(() => history.newHistory(emptyDocument));
@@ -28,8 +29,19 @@ export const update = (edit: Edit): void => change((h) => history.update(h, edit
 export const end = (): void => change(history.end);
 export const bail = (): void => change(history.bail);
 
-export const undo = (): void => change(history.undo);
-export const redo = (): void => change(history.redo);
+/** What is undone may be out of sight: it is said. */
+export function undo(): void {
+  end();
+  const undone = documentStore.getState().past.at(-1);
+  change(history.undo);
+  if (undone) announce(`Undone: ${undone.label}.`);
+}
+export function redo(): void {
+  end();
+  const [redone] = documentStore.getState().future;
+  change(history.redo);
+  if (redone) announce(`Redone: ${redone.label}.`);
+}
 
 /** What is not an edit, such as a take arriving: it survives undo and makes no undo step. */
 export const amend = (edit: Edit): void => change((h) => history.amend(h, edit));

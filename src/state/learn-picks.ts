@@ -56,10 +56,15 @@ export function pickCheckpoint(id: string, checkpoint: ConceptCheckpoint): void 
 
 /** An interrupted run is given up. @param use  what it had learned is used in edits from now on */
 export function endUnfinished(id: string, use: boolean): void {
+  const concept = conceptOf(currentDocument(), id);
+  const last = concept && unfinishedRun(concept);
+  if (!last) return;
   commit(use ? 'Use as is' : 'Discard run', (doc) =>
-    changeConcept(doc, id, (it) => {
-      const last = unfinishedRun(it);
-      return { ...endRun(it), ...(use && last && withLearned(last.learned)) };
-    }),
+    changeConcept(doc, id, (it) => ({ ...endRun(it), ...(use && withLearned(last.learned)) })),
+  );
+  announce(
+    use
+      ? `${concept.name} is as learned at step ${last.step}.`
+      : `What ${concept.name} had begun to learn is discarded.`,
   );
 }

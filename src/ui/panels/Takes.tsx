@@ -7,7 +7,7 @@ import type { Take } from '../../document/document';
 import { amend, commit } from '../../state/document-store';
 import { stepsAsked } from '../../state/edits';
 import { restoreTake } from '../../state/photos';
-import { liveJob } from '../../state/session-store';
+import { announce, liveJob } from '../../state/session-store';
 import { useDocument, useSession } from '../../state/use-store';
 import { FrameBar } from '../parts/FrameBar';
 import { Picture } from '../parts/Picture';
@@ -101,7 +101,10 @@ function TakeCard({
             className="button quiet icon tiny"
             aria-label={`Delete take ${number}`}
             isDisabled={disabled}
-            onPress={() => commit('Delete take', (doc) => removeTake(doc, take.id))}
+            onPress={() => {
+              commit('Delete take', (doc) => removeTake(doc, take.id));
+              announce(`Take ${number} is deleted. Undo brings it back.`);
+            }}
           >
             <Trash2 aria-hidden size={14} />
           </Button>
