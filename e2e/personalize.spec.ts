@@ -48,7 +48,8 @@ test('a concept is learned, tried while paused, resumed to the same bits after a
   // what was tried and the result stay within reach, without the drawer too
   await page.getByRole('button', { name: 'Use step 1', exact: true }).click();
   await expect(page.getByText('learned in 1 steps')).toBeVisible();
-  await page.getByRole('region', { name: 'Learning Miso' }).getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: 'Use in the photo' }).click();
+  await expect(learned).toBeHidden();
   await page.getByRole('button', { name: `Use step ${STEPS}, result` }).click();
   await expect(page.getByText(`learned in ${STEPS} steps`)).toBeVisible();
 

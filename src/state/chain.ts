@@ -37,11 +37,7 @@ async function learned(): Promise<boolean> {
   const concept = conceptInUse(currentDocument());
   if (!concept || concept.learned) return true;
   await (unfinishedRun(concept) ? resumeConcept(concept.id) : learnConcept(concept.id));
-  if (conceptOf(currentDocument(), concept.id)?.learned) {
-    // what comes next needs the room
-    setSession({ learning: null });
-    return true;
-  }
+  if (conceptOf(currentDocument(), concept.id)?.learned) return true;
   failedIn('learning');
   return false;
 }

@@ -1,4 +1,4 @@
-import { putConcept } from '../document/actions';
+import { chooseConcept, putConcept } from '../document/actions';
 import {
   addPictures,
   changeConcept,
@@ -13,7 +13,7 @@ import { busy } from './busy';
 import { commit, currentDocument } from './document-store';
 import { reportError } from './errors';
 import { download } from './exports';
-import { announce, notify, session, setSession } from './session-store';
+import { announce, closeLearned, notify, session, setSession } from './session-store';
 import { files } from './workers';
 
 /** Endings of concept files; what is in them decides. */
@@ -28,6 +28,12 @@ export const startConcept = (pictures: readonly ConceptPicture[] = [], start: Pa
 function place(label: string, concept: Concept): void {
   commit(label, (doc) => putConcept(doc, concept));
   setSession({ openConcept: concept.id });
+}
+
+/** Edits put it in from now on; null: words alone. */
+export function pickConcept(id: string | null): void {
+  commit('Choose concept', (doc) => chooseConcept(doc, id));
+  if (id === session().learning?.concept) closeLearned();
 }
 
 /** Stored, with the square that most likely holds the subject. Files that cannot be opened are left out, and named. */

@@ -12,7 +12,15 @@ import { engineStarted, startEngine } from './engine';
 import { isAbort, leavesRuins, reportError } from './errors';
 import { livePreview } from './live-preview';
 import { photoSquare } from './pictures';
-import { announce, notify, type Session, session, setSession, updateEdit } from './session-store';
+import {
+  announce,
+  closeLearned,
+  notify,
+  type Session,
+  session,
+  setSession,
+  updateEdit,
+} from './session-store';
 import { seconds, stepTimer } from './time-left';
 import { engine } from './workers';
 
@@ -77,6 +85,7 @@ export async function runEdit(change: (doc: Document) => Document = (doc) => doc
   const method = methodOf(doc, session());
   if (notReady(doc, session()) || !doc.photo || !method) return;
   const recipe = recipeNow(doc, doc.photo, method);
+  closeLearned();
   const running = new AbortController();
   abort = running;
   const started = performance.now();

@@ -9,7 +9,7 @@ import { bitmapOf } from './edits';
 import { engineStarted, startEngine } from './engine';
 import { clearFitLog, logFitStep } from './fit-log';
 import { notFittable, wanted } from './fit-plan';
-import { announce, notify, session, setSession, updateFitting } from './session-store';
+import { announce, closeLearned, notify, session, setSession, updateFitting } from './session-store';
 import { seconds, stepTimer } from './time-left';
 import { startTraining, type TrainingRun } from './training';
 
@@ -31,6 +31,7 @@ export async function fitConcept({ startOver = false } = {}): Promise<boolean> {
   const { square, photo, sourcePrompt, targetPrompt, options, seed } = of;
   const started = performance.now();
   clearFitLog();
+  closeLearned();
   setSession({
     fitting: {
       name: concept.name,

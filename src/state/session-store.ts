@@ -183,6 +183,10 @@ export const updateEdit = (change: Partial<RunningEdit>): void =>
 export const updateLearning = (change: Partial<Learning>): void =>
   sessionStore.setState(({ learning }) => (learning ? { learning: { ...learning, ...change } } : {}));
 
+/** What was learned has been looked at: other things need the room. A run that goes on stays in sight. */
+export const closeLearned = (): void =>
+  sessionStore.setState(({ learning }) => (learning?.phase === 'done' ? { learning: null } : {}));
+
 export const updateFitting = (change: Partial<Fitting>): void =>
   sessionStore.setState(({ fitting }) => (fitting ? { fitting: { ...fitting, ...change } } : {}));
 

@@ -1,11 +1,11 @@
 import { ChevronRight, Download, ImagePlay, Trash2 } from 'lucide-react';
 import { Button } from 'react-aria-components/Button';
 import { ToggleButton } from 'react-aria-components/ToggleButton';
-import { chooseConcept, removeConcept } from '../../document/actions';
+import { removeConcept } from '../../document/actions';
 import { changeConcept, renameConcept, setClassWord } from '../../document/concept-edits';
 import { outOfDate, unfinishedRun } from '../../document/concept-learning';
 import type { Concept } from '../../document/document';
-import { exportConcept } from '../../state/concepts';
+import { exportConcept, pickConcept } from '../../state/concepts';
 import { commit, update } from '../../state/document-store';
 import { setSession } from '../../state/session-store';
 import { useDocument, useSession } from '../../state/use-store';
@@ -77,7 +77,7 @@ function UseInEdits({ id }: { id: string }) {
     <ToggleButton
       className="button plain small"
       isSelected={used}
-      onChange={(on) => commit('Choose concept', (doc) => chooseConcept(doc, on ? id : null))}
+      onChange={(on) => pickConcept(on ? id : null)}
     >
       <ImagePlay aria-hidden size={15} /> {used ? 'Used in edits' : 'Use in edits'}
     </ToggleButton>

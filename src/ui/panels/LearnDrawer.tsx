@@ -1,10 +1,9 @@
 import { ImagePlay, Play, X } from 'lucide-react';
 import { Button } from 'react-aria-components/Button';
-import { chooseConcept } from '../../document/actions';
 import { conceptOf } from '../../document/concept-edits';
 import { unfinishedRun } from '../../document/concept-learning';
 import type { Concept } from '../../document/document';
-import { commit } from '../../state/document-store';
+import { pickConcept } from '../../state/concepts';
 import { endUnfinished, notTriable, tryOnPhoto } from '../../state/learn-picks';
 import {
   cancelLearning,
@@ -13,7 +12,7 @@ import {
   resumeConcept,
   resumeLearning,
 } from '../../state/learning';
-import { type Learning, setSession } from '../../state/session-store';
+import { closeLearned, type Learning } from '../../state/session-store';
 import { useDocument, useSession } from '../../state/use-store';
 import { Loss } from '../parts/Loss';
 import { Checkpoints, Samples } from '../parts/learned-so-far';
@@ -65,18 +64,11 @@ function Buttons({ learning: { phase, step, concept } }: { learning: Learning })
     return (
       <div className="row">
         {!used && (
-          <Button
-            className="button solid small"
-            onPress={() => commit('Choose concept', (doc) => chooseConcept(doc, concept))}
-          >
+          <Button className="button solid small" onPress={() => pickConcept(concept)}>
             <ImagePlay aria-hidden size={14} /> Use in the photo
           </Button>
         )}
-        <Button
-          className="button quiet icon"
-          aria-label="Close"
-          onPress={() => setSession({ learning: null })}
-        >
+        <Button className="button quiet icon" aria-label="Close" onPress={closeLearned}>
           <X aria-hidden size={17} />
         </Button>
       </div>

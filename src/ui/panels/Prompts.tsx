@@ -1,9 +1,10 @@
 import { ArrowRight, Pencil, ScanEye } from 'lucide-react';
 import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
-import { chooseConcept, setPrompts, setSubject } from '../../document/actions';
+import { setPrompts, setSubject } from '../../document/actions';
 import { conceptInUse, subjectOf, targetAsRead, targetOf } from '../../document/concepts';
-import { commit, update } from '../../state/document-store';
+import { pickConcept } from '../../state/concepts';
+import { update } from '../../state/document-store';
 import { useDocument } from '../../state/use-store';
 import { promptDiff } from '../../util/prompt-diff';
 import { ActionButton } from '../parts/ActionButton';
@@ -60,7 +61,7 @@ function ConceptChoice() {
         ...concepts.map(({ id, name }) => ({ id, label: name || 'Unnamed concept' })),
       ]}
       help={read ? `Read as “${read}”.` : undefined}
-      onChange={(id) => commit('Choose concept', (doc) => chooseConcept(doc, id === none ? null : id))}
+      onChange={(id) => pickConcept(id === none ? null : id)}
     />
   );
 }

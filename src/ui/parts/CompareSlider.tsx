@@ -4,6 +4,9 @@ import { shownTake } from '../../document/actions';
 import { liveJob, type ShownFrame, setSession } from '../../state/session-store';
 import { useDocument, useSession } from '../../state/use-store';
 
+/** Narrower than this, px on the screen, labels would lie on what they name. */
+const roomForLabels = 140;
+
 /**
  * The handle of the before/after divider, over the edited square; the canvas draws the line and the pictures. Left of
  * it is the photo, right of it the take.
@@ -21,6 +24,7 @@ export function CompareSlider() {
   const placing = useSession((now) => now.tool === 'square');
   if (!square || !shown) return null;
   const percent = Math.round(divider * 100);
+  const labelled = square.size * scale >= roomForLabels;
   return (
     <Slider
       className="compare"
@@ -44,8 +48,8 @@ export function CompareSlider() {
           <ChevronsLeftRight aria-hidden size={18} />
         </SliderThumb>
       </SliderTrack>
-      {percent > 12 && <span className="compare-label before">Before</span>}
-      {percent < 88 && <span className="compare-label after">{after}</span>}
+      {labelled && percent > 12 && <span className="compare-label before">Before</span>}
+      {labelled && percent < 88 && <span className="compare-label after">{after}</span>}
     </Slider>
   );
 }
