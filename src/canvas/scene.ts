@@ -41,13 +41,16 @@ export function sceneOf(doc: Document, session: Session): Scene {
 const sameSquare = (a: Square | null, b: Square | null): boolean =>
   a === b || (a !== null && b !== null && a.x === b.x && a.y === b.y && a.size === b.size);
 
-/** How loudly the edit square is drawn: with handles, as a hairline while a result of that square is judged, or not. */
+/**
+ * How loudly the edit square is drawn: with handles, as a hairline while a result of that square is judged or a mask is
+ * painted in it, or not.
+ */
 export function squareLook(
   doc: Document,
-  { editable, take, showAfter }: Scene,
+  { editable, take }: Scene,
   session: Session,
 ): 'handles' | 'hairline' | 'none' {
-  if (!editable || !showAfter || !doc.square) return 'none';
+  if (!editable || session.holdOriginal || !doc.square) return 'none';
   const { tool } = session;
   if (liveJob(session)) return 'hairline';
   if (tool === 'square') return 'handles';
