@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { setPhoto } from '../document/actions';
 import { subjectOf } from '../document/concepts';
-import { type Document, emptyDocument } from '../document/document';
+import { type Concept, type Document, emptyDocument } from '../document/document';
 import type { EngineInfo } from '../engine/events';
-import { notReady } from './edits';
+import { exampleOf, notReady } from './edits';
 import { exportName } from './exports';
 import { type Session, sessionStore } from './session-store';
 
@@ -29,6 +29,15 @@ test.each<[string, Document, Session, string | null]>([
   ['the method is unknown', { ...complete, method: 'magic' }, ready, 'The method “magic” is not known here.'],
 ])('run is refused in words: %s', (_, doc, session, words) => {
   expect(notReady(doc, session)).toBe(words);
+});
+
+test('with a concept that has no place in the words, run is refused with the field and an example', () => {
+  const concept = { id: 'one', name: 'Miso', classWord: 'cat', learned: null } as unknown as Concept;
+  const doc = { ...complete, sourcePrompt: 'a duck', targetPrompt: '', concepts: [concept], concept: 'one' };
+  expect(notReady(doc, ready, true)).toBe(
+    'In “Change to”, say where Miso goes, such as “a photo of Miso on a beach”.',
+  );
+  expect(notReady({ ...doc, targetPrompt: exampleOf(concept) }, ready, true)).toBeNull();
 });
 
 test('the subject is found, unless it was corrected', () => {

@@ -1,6 +1,6 @@
 import { addTake, recipeOf } from '../document/actions';
 import { conceptInUse, subjectOf, targetAsRead, targetOf } from '../document/concepts';
-import type { Document, ImageRef, Recipe, Take } from '../document/document';
+import type { Concept, Document, ImageRef, Recipe, Take } from '../document/document';
 import { fitInUse } from '../document/fits';
 import { editBase } from '../document/likeness';
 import type { EditEvent, EditResult, MethodInfo } from '../engine/events';
@@ -36,6 +36,9 @@ const patience = 5000;
 export const methodOf = (doc: Document, { info }: Session): MethodInfo | null =>
   info?.methods.find(({ name }) => name === doc.method) ?? null;
 
+/** A target prompt that has a place for a concept. */
+export const exampleOf = ({ name }: Concept): string => `a photo of ${name || 'it'} on a beach`;
+
 /**
  * Why an edit cannot run yet, in words; null when it can.
  *
@@ -50,7 +53,8 @@ export function notReady(doc: Document, now: Session, willLearn = false): string
     return `${concept.name || 'The concept'} is not learned yet.`;
   if (!targetOf(doc)) return 'Say what it should change to.';
   const read = targetAsRead(doc);
-  if (read === null) return `Say where ${concept?.name} goes: name it, or write “${concept?.classWord}”.`;
+  if (read === null && concept)
+    return `In “Change to”, say where ${concept.name || 'it'} goes, such as “${exampleOf(concept)}”.`;
   if (doc.sourcePrompt.trim() === read) return 'The two descriptions are the same.';
   if (now.engine === 'failed') return 'The engine did not start.';
   if (now.engine === 'restarting') return 'The engine is starting again.';

@@ -3,8 +3,10 @@ import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { setPrompts, setSubject } from '../../document/actions';
 import { conceptInUse, subjectOf, targetAsRead, targetOf } from '../../document/concepts';
+import type { Document } from '../../document/document';
 import { pickConcept } from '../../state/concepts';
 import { update } from '../../state/document-store';
+import { exampleOf } from '../../state/edits';
 import { useDocument } from '../../state/use-store';
 import { promptDiff } from '../../util/prompt-diff';
 import { ActionButton } from '../parts/ActionButton';
@@ -15,7 +17,7 @@ export function Prompts() {
   const source = useDocument((doc) => doc.sourcePrompt);
   const typed = useDocument((doc) => doc.targetPrompt);
   const target = useDocument((doc) => targetAsRead(doc) ?? targetOf(doc));
-  const concept = useDocument(conceptInUse);
+  const placeholder = useDocument(exampleTarget);
   return (
     <section aria-labelledby="prompts-heading">
       <div className="section-head">
@@ -35,15 +37,20 @@ export function Prompts() {
         edit="Edit description"
         rows={2}
         value={typed}
-        placeholder={
-          concept ? source || 'left empty, it stays as it is' : 'a photo of a dog on a wooden table'
-        }
+        placeholder={placeholder}
         onChange={(targetPrompt) => update((doc) => setPrompts(doc, { targetPrompt }))}
       />
       <ConceptChoice />
       {source.trim() && target && <Subject source={source} target={target} />}
     </section>
   );
+}
+
+/** What “Change to” shows while it is empty: with a concept that finds its place in it, what the photo shows stays. */
+function exampleTarget(doc: Document): string {
+  const concept = conceptInUse(doc);
+  if (!concept) return 'a photo of a dog on a wooden table';
+  return targetAsRead(doc) === null ? `such as: ${exampleOf(concept)}` : doc.sourcePrompt;
 }
 
 /** A concept may take the subject's place; how the model then reads the words is said. */
