@@ -22,7 +22,17 @@ test('a concept is made of dropped pictures, told what is wrong with them, and s
   await studio.dropPhoto();
   await studio.drop(await reference(4));
   const dialog = page.getByRole('dialog', { name: 'What is this picture for?' });
-  await dialog.getByRole('button', { name: 'Add to concept' }).click();
+  await expect(dialog).toBeVisible();
+  // one question at a time
+  await page.dispatchEvent('body', 'dragover', {
+    dataTransfer: await page.evaluateHandle(() => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([], 'other.png', { type: 'image/png' }));
+      return transfer;
+    }),
+  });
+  await expect(page.getByText(/^Drop to /)).toBeHidden();
+  await dialog.getByRole('button', { name: 'Add to Miso' }).click();
   await expect(page.getByRole('button', { name: /^Picture \d/ })).toHaveCount(3);
   await expect(page.getByText('1024 × 768 · 0.79 MP')).toBeVisible();
 

@@ -7,13 +7,13 @@ import {
   maxPictures,
   newConcept,
 } from '../document/concept-edits';
-import type { Concept, ConceptPicture, ImageRef } from '../document/document';
+import type { Concept, ConceptPicture, Document, ImageRef } from '../document/document';
 import { AppError } from '../util/errors';
 import { busy } from './busy';
 import { commit, currentDocument } from './document-store';
 import { reportError } from './errors';
 import { download } from './exports';
-import { announce, closeLearned, notify, session, setSession } from './session-store';
+import { announce, closeLearned, notify, type Session, session, setSession } from './session-store';
 import { files } from './workers';
 
 /** Endings of concept files; what is in them decides. */
@@ -77,14 +77,17 @@ export const newConceptFrom = (list: readonly File[]): Promise<void> =>
 export const addFiles = (id: string, list: readonly File[]): Promise<void> =>
   busy('Reading pictures…', async () => fill(id, await importPictures(list.slice(0, maxPictures))));
 
-/** A picture that is stored already: into the open concept, else into the newest, else into a new one. */
+/** The concept that a picture is added to: the open one, else the newest; null: a new one. */
+export const receivingConcept = (doc: Document, { openConcept }: Session): Concept | null =>
+  conceptOf(doc, openConcept) ?? doc.concepts.at(-1) ?? null;
+
+/** A picture that is stored already. */
 export async function addToConcept(image: ImageRef): Promise<void> {
-  const { concepts } = currentDocument();
-  const open = conceptOf(currentDocument(), session().openConcept) ?? concepts.at(-1);
+  const concept = receivingConcept(currentDocument(), session());
   const picture = await squared(image).catch(reportError);
   if (!picture) return;
-  if (!open) return startConcept([picture]);
-  fill(open.id, [picture]);
+  if (!concept) return startConcept([picture]);
+  fill(concept.id, [picture]);
 }
 
 function fill(id: string, pictures: readonly ConceptPicture[]): void {

@@ -1,15 +1,16 @@
 import { Button } from 'react-aria-components/Button';
 import type { ImageRef } from '../../document/document';
-import { addToConcept } from '../../state/concepts';
+import { addToConcept, receivingConcept } from '../../state/concepts';
 import { placePhoto } from '../../state/photos';
-import { setSession } from '../../state/session-store';
-import { useSession } from '../../state/use-store';
+import { session, setSession } from '../../state/session-store';
+import { useDocument, useSession } from '../../state/use-store';
 import { Modal } from '../parts/Modal';
 import { Picture } from '../parts/Picture';
 
 /** One picture came while a photo is open: it may be another photo, or show what a concept is to learn. */
 export function PictureDialog({ image }: { image: ImageRef }) {
   const editing = useSession((now) => now.edit !== null);
+  const concept = useDocument((doc) => receivingConcept(doc, session()));
   const choose = (act: () => void) => () => {
     setSession({ dialog: null });
     act();
@@ -26,7 +27,7 @@ export function PictureDialog({ image }: { image: ImageRef }) {
       </div>
       <div className="row end">
         <Button className="button plain" onPress={choose(() => void addToConcept(image))}>
-          Add to concept
+          {concept ? `Add to ${concept.name || 'the unnamed concept'}` : 'New concept'}
         </Button>
         <Button
           className="button solid"

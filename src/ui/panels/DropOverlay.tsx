@@ -44,7 +44,9 @@ export function DropOverlay() {
     on('dragover', (event) => {
       event.preventDefault();
       if (!carriesFiles(event.dataTransfer)) return;
-      event.dataTransfer!.dropEffect = 'copy';
+      const closed = session().dialog !== null;
+      event.dataTransfer!.dropEffect = closed ? 'none' : 'copy';
+      if (closed) return setOver(null);
       const dragged = [...event.dataTransfer!.items].filter(({ kind }) => kind === 'file');
       setOver([Math.max(1, dragged.length), dragged.length === 0 || dragged.some(({ type }) => type !== '')]);
     });
