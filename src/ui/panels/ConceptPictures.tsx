@@ -12,6 +12,7 @@ import { begin, commit, end, update } from '../../state/document-store';
 import { checkOf } from '../../state/picture-checks';
 import { useSession } from '../../state/use-store';
 import { chooseFiles } from '../choose-files';
+import { IconButton } from '../parts/IconButton';
 import { Picture } from '../parts/Picture';
 
 /** What is learned from: pictures as the model will see them, with what is wrong with them in words. */
@@ -41,16 +42,16 @@ export function ConceptPictures({ concept: { id, pictures } }: { concept: Concep
         ))}
         {pictures.length < maxPictures && (
           <li>
-            <Button
+            <IconButton
               className="picture-add"
-              aria-label="Add pictures"
+              label="Add pictures"
               isDisabled={busy}
               onPress={() =>
                 chooseFiles({ accept: 'image/*', multiple: true }, (files) => void addFiles(id, files))
               }
             >
               <ImagePlus aria-hidden size={18} strokeWidth={1.5} />
-            </Button>
+            </IconButton>
           </li>
         )}
       </ul>

@@ -1,5 +1,4 @@
 import { SlidersHorizontal, Trash2 } from 'lucide-react';
-import { Button } from 'react-aria-components/Button';
 import { ToggleButton } from 'react-aria-components/ToggleButton';
 import { removeTake, showTake } from '../../document/actions';
 import { replacementOf } from '../../document/concepts';
@@ -10,6 +9,7 @@ import { restoreTake } from '../../state/photos';
 import { announce, liveJob } from '../../state/session-store';
 import { useDocument, useSession } from '../../state/use-store';
 import { FrameBar } from '../parts/FrameBar';
+import { IconButton } from '../parts/IconButton';
 import { Picture } from '../parts/Picture';
 
 /** Results, newest first; the photo itself is always at hand beside them. */
@@ -89,17 +89,17 @@ function TakeCard({
           {what}
         </span>
         <span className="take-actions">
-          <Button
+          <IconButton
             className="button quiet icon tiny"
-            aria-label={`Use the settings of take ${number}`}
+            label={`Use the settings of take ${number}`}
             isDisabled={disabled}
             onPress={() => void restoreTake(take)}
           >
             <SlidersHorizontal aria-hidden size={14} />
-          </Button>
-          <Button
+          </IconButton>
+          <IconButton
             className="button quiet icon tiny"
-            aria-label={`Delete take ${number}`}
+            label={`Delete take ${number}`}
             isDisabled={disabled}
             onPress={() => {
               commit('Delete take', (doc) => removeTake(doc, take.id));
@@ -107,7 +107,7 @@ function TakeCard({
             }}
           >
             <Trash2 aria-hidden size={14} />
-          </Button>
+          </IconButton>
         </span>
       </div>
     </li>

@@ -1,6 +1,6 @@
 import { Dices } from 'lucide-react';
-import { Button } from 'react-aria-components/Button';
 import { NumberInput } from './fields';
+import { IconButton } from './IconButton';
 
 /** Seeds of 32 bits: what PyTorch's generator takes, and short enough to read aloud. */
 const seeds = 2 ** 32;
@@ -18,13 +18,13 @@ export function SeedInput({ value, onChange }: { value: number; onChange: (seed:
         help="The same seed gives the same result."
         onChange={onChange}
       />
-      <Button
+      <IconButton
         className="button plain icon"
-        aria-label="New seed"
+        label="New seed"
         onPress={() => onChange(Math.floor(Math.random() * seeds))}
       >
         <Dices aria-hidden size={17} strokeWidth={1.75} />
-      </Button>
+      </IconButton>
     </div>
   );
 }

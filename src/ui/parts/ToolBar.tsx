@@ -1,5 +1,4 @@
 import { Brush, Eraser, Eye, Hand, MousePointer2, SquareDashed, SquareSplitHorizontal } from 'lucide-react';
-import { Button } from 'react-aria-components/Button';
 import { Label } from 'react-aria-components/Label';
 import { Slider, SliderOutput, SliderThumb, SliderTrack } from 'react-aria-components/Slider';
 import { Toolbar } from 'react-aria-components/Toolbar';
@@ -7,6 +6,7 @@ import { setSession, type Tool } from '../../state/session-store';
 import { setSettings } from '../../state/settings-store';
 import { useDocument, useSession, useSettings } from '../../state/use-store';
 import { ActionButton } from './ActionButton';
+import { IconButton } from './IconButton';
 
 const tools = [
   ['move', MousePointer2],
@@ -30,14 +30,14 @@ export function ToolBar() {
         {hasTake && <span className="separator" />}
         {hasTake && <ActionButton id="compare" icon={SquareSplitHorizontal} selected={comparing} />}
         {hasTake && (
-          <Button
+          <IconButton
             className="button quiet icon"
-            aria-label="Show the original while held"
+            label="Show the original while held"
             onPressStart={() => setSession({ holdOriginal: true })}
             onPressEnd={() => setSession({ holdOriginal: false })}
           >
             <Eye aria-hidden size={17} strokeWidth={1.75} />
-          </Button>
+          </IconButton>
         )}
       </Toolbar>
       {painting && <BrushSize />}
