@@ -41,8 +41,10 @@ export function createLossLog(): LossLog {
 /** Of the run that is shown. */
 export const lossLog = createLossLog();
 
+type Course = 'about as at the start' | 'falling' | 'rising';
+
 /** How far it went since the first ten steps, a single one says little; null before there are more. */
-export function courseOf({ smooth }: LossLog): { readonly start: number; readonly words: string } | null {
+export function courseOf({ smooth }: LossLog): { readonly start: number; readonly words: Course } | null {
   if (smooth.length <= 10) return null;
   const start = smooth[9]!;
   const change = (smooth.at(-1)! - start) / start;
@@ -60,5 +62,8 @@ export function lossSummary(log: LossLog): string | null {
   const of = (value: number): string => value.toPrecision(3);
   const now = `Loss at step ${steps[last]}: ${of(raw[last]!)}`;
   const course = courseOf(log);
-  return course ? `${now}, smoothed ${of(smooth[last]!)}: ${course.words} (${of(course.start)}).` : `${now}.`;
+  if (!course) return `${now}.`;
+  const { start, words } = course;
+  const since = words === 'about as at the start' ? `${words}, ${of(start)}` : `${words} from ${of(start)}`;
+  return `${now}, smoothed ${of(smooth[last]!)}: ${since}.`;
 }

@@ -55,7 +55,7 @@ export function LearnForm({ concept }: { concept: Concept }) {
           </ToggleButton>
         ))}
       </ToggleButtonGroup>
-      <p className="help">{promise(concept, known)}</p>
+      <p className="help">{promise(concept, known, busy)}</p>
       <Button
         className="button solid"
         isDisabled={reason !== null}
@@ -72,8 +72,12 @@ export function LearnForm({ concept }: { concept: Concept }) {
   );
 }
 
-/** "Will run 500 steps = 4 pictures × 125. About 2 min on this computer." */
-function promise(concept: Concept, plan: LearnPlan): string {
+/**
+ * "Will run 500 steps = 4 pictures × 125. About 2 min on this computer."
+ *
+ * @param running  the drawer tells what is left
+ */
+function promise(concept: Concept, plan: LearnPlan, running: boolean): string {
   const { steps, perPicture, options } = plan;
   const count = concept.pictures.length;
   const each = count > 0 && Number.isInteger(perPicture);
@@ -81,11 +85,8 @@ function promise(concept: Concept, plan: LearnPlan): string {
   const made = Number(options.priorPictures ?? 0);
   const first = made > 0 ? ` Before that it makes ${made} pictures of the class.` : '';
   const time = secondsFor(concept, plan);
-  return `${run}${first} ${
-    time === null
-      ? 'How long that takes is known after the first steps.'
-      : `About ${roughly(time)} on this computer.`
-  }`;
+  if (time !== null) return `${run}${first} About ${roughly(time)} on this computer.`;
+  return `${run}${first}${running ? '' : ' How long that takes is known after the first steps.'}`;
 }
 
 interface DetailsProps {

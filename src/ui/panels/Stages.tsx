@@ -42,7 +42,7 @@ function Row({ stage: { name, state, words } }: { stage: Stage }) {
         {labels[name]} <span className="stage-words">{words}</span>
       </span>
       {name === 'learn' && (state === 'to do' || state === 'stale') && <ShowConcept />}
-      {name === 'fit' && <Fit stopped={state === 'stopped'} />}
+      {name === 'fit' && state !== 'off' && <Fit stopped={state === 'stopped'} />}
     </li>
   );
 }
