@@ -114,7 +114,7 @@ function SquareFields() {
 function MaskCard() {
   const mask = useDocument((doc) => doc.mask);
   return (
-    <section aria-labelledby="mask-heading">
+    <section aria-labelledby="mask-heading" className="mask">
       <h2 id="mask-heading">Mask</h2>
       {mask ? (
         <>

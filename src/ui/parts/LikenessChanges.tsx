@@ -16,7 +16,7 @@ export function LikenessChanges({ info, base }: { info: FitInfo; base: Values })
     ...changesOf('edit', edit, method.defaults, method.fields),
   ];
   if (changes.length === 0) {
-    return <p className="help">The likeness slider is in the middle: it changes nothing.</p>;
+    return <p className="help likeness-changes">The likeness slider is in the middle: it changes nothing.</p>;
   }
   return (
     <div className="help likeness-changes">
