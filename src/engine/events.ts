@@ -149,7 +149,7 @@ export interface LearnResult {
   readonly learned: LearnedConcept;
   /** as asked; `learned.steps` are fewer when finished early */
   readonly total: number;
-  /** ms per stage, per-step median, share of the time that went into samples and checkpoints */
+  /** ms per stage, per-step median, time that went into samples and checkpoints as a share of the steps' */
   readonly timings: Readonly<Record<string, number>>;
 }
 
@@ -162,6 +162,8 @@ export type LearnEvent =
   | {
       readonly kind: 'checkpoint';
       readonly checkpoint: RunCheckpoint;
+      /** a sample of it follows: a pause waits for that too */
+      readonly sampled: boolean;
       readonly dropped: readonly BlobId[];
     };
 

@@ -10,17 +10,15 @@ import type { Checkpoint } from '../training/loop';
 import { AppError } from '../util/errors';
 import { decodeCheckpoint, type StoredCheckpoint } from './checkpoint-file';
 import { CheckpointClock } from './checkpoints';
-import { SAMPLE_STEPS, sampleConcept } from './concept-sample';
+import { sampleConcept } from './concept-sample';
 import type { LearnEvent, LearnRequest } from './events';
 import type { EngineHost } from './host';
 import { createLearnStore, type LearnBase } from './learn-store';
 import { inBestPrecision, type LoadModel } from './precision';
-import { PreviewBudget } from './preview-budget';
 import type { RunControls } from './run-controls';
+import { SampleClock } from './sample-clock';
 import { Timings } from './timings';
 
-/** Share of the steps' time that samples and checkpoints may take; drawing them takes the page a little more. */
-const SHARE = 0.04;
 /** Network steps per picture of the class: more make no better examples of what a class looks like. */
 const PRIOR_STEPS = 20;
 
@@ -88,7 +86,7 @@ async function* run(
     ...(resume && { resume }),
   });
   const clock = new CheckpointClock();
-  let budget: PreviewBudget | null = null;
+  const samples = new SampleClock(options.steps);
   let stage = 'encode';
   try {
     for (;;) {
@@ -104,9 +102,7 @@ async function* run(
       } else if (event.kind === 'step') {
         timings.step(ms);
         clock.step(ms);
-        // until the first one is timed: two passes forward of each sampler step, a third of a training step each
-        budget ??= new PreviewBudget(SAMPLE_STEPS * ms, SHARE);
-        budget.step(ms);
+        samples.step(ms);
         const { index, total, loss, gradNorm, applied } = event;
         yield { kind: 'step', index, total, metrics: { loss, gradNorm, applied: Number(applied) } };
       } else if (event.kind === 'sample') {
@@ -121,16 +117,16 @@ async function* run(
   /** After a step: checkpoint and sample where they are due, asked for or affordable. */
   async function* look(done: number, take: () => Promise<Checkpoint>): AsyncGenerator<LearnEvent, void> {
     const asked = controls.takeSave();
+    const sampled = samples.due(done, asked);
     if (asked || signal.aborted || (clock.due && done < options.steps)) {
       const [kept, ms] = await timings.of('checkpoints', async () => store.checkpoint(await take()));
       clock.written(ms);
-      budget?.preview(ms);
-      yield { kind: 'checkpoint', ...kept };
+      yield { kind: 'checkpoint', ...kept, sampled };
       signal.throwIfAborted();
     }
-    if (budget?.affordsDecode && done < options.steps) {
+    if (sampled) {
       const [event, ms] = await timings.of('samples', async () => sample(await take()));
-      budget.decoded(ms);
+      samples.shown(done, ms);
       yield event;
     }
   }
@@ -140,7 +136,8 @@ async function* run(
     if (at.step === 0) throw new DOMException('finished before anything was learned', 'AbortError');
     const learned = await store.learned(at);
     yield await sample(at);
-    const all = { ...timings.all, overheadShare: budget?.spent ?? 0 };
-    yield { kind: 'result', value: { learned, total: options.steps, timings: all } };
+    const { all } = timings;
+    const overheadShare = (all.samples! + all.checkpoints!) / all.learn!;
+    yield { kind: 'result', value: { learned, total: options.steps, timings: { ...all, overheadShare } } };
   }
 }

@@ -131,8 +131,7 @@ function applier(id: string, request: LearnRequest): (event: LearnEvent) => void
         updateLearning({ checkpoints: [...now.checkpoints, resultOf(learned)] });
         const stepSeconds = {
           ...settings().stepSeconds,
-          [pace(method, options.batch)]:
-            (timings.stepMedian ?? 0) / 1000 / (1 - (timings.overheadShare ?? 0)),
+          [pace(method, options.batch)]: (timings.stepMedian ?? 0) / 1000,
         };
         return setSettings({ stepSeconds });
       }

@@ -44,9 +44,16 @@ export function startTraining<E extends LearnEvent | FitEvent>(job: TrainingJob<
   const save = (): void => {
     void port?.then((it) => it.save()).catch(reportError);
   };
-  const pausesAfter = (event: E): boolean => {
+  /** the checkpoint of a pause is stored, a look at it still to come */
+  let looks = false;
+  const pausesAfter = (event: LearnEvent | FitEvent): boolean => {
     const now = shown();
-    return now?.phase === 'pausing' && (event.kind === 'checkpoint' || !job.keeps(now.stage));
+    if (now?.phase !== 'pausing') return false;
+    if (event.kind === 'checkpoint') {
+      looks = 'sampled' in event && event.sampled;
+      return !looks;
+    }
+    return event.kind === 'sample' ? looks : !job.keeps(now.stage);
   };
   /** Settles when the person goes on, cancels, or the engine is lost. */
   const resumed = (): Promise<void> =>
