@@ -3,7 +3,6 @@ import { conceptInUse, subjectOf } from '../document/concepts';
 import type { FitOf } from '../document/document';
 import { unfinishedFit } from '../document/fits';
 import type { FitEvent, FitRequest } from '../engine/events';
-import { tiled } from '../util/pixels';
 import { amend, currentDocument, end } from './document-store';
 import { bitmapOf } from './edits';
 import { engineStarted, startEngine } from './engine';
@@ -100,7 +99,8 @@ function applier(of: FitOf): (event: FitEvent) => Promise<void> | void {
       case 'preview':
         return show(event.pixels);
       case 'guided':
-        return show(tiled(event.pictures));
+        // one in the place of the photo's square tells more than all of them small
+        return show(event.pictures[0]!);
       case 'step': {
         const step = event.index + 1;
         logFitStep(step, event.metrics ?? {});

@@ -71,7 +71,7 @@ export interface Fitting extends Training {
   readonly name: string;
   readonly photo: string;
   readonly square: Square;
-  /** latest look of the square: the photo as the model sees it, then the guided samples side by side */
+  /** latest look of the square: the photo as the model sees it, then the first of the guided samples */
   readonly preview: ImageBitmap | null;
 }
 

@@ -4,22 +4,3 @@ export interface Pixels {
   readonly width: number;
   readonly height: number;
 }
-
-/** Pictures of one size side by side, row by row, in a grid as wide as it is high; cells that are left are transparent. */
-export function tiled(pictures: readonly Pixels[]): Pixels {
-  const [first] = pictures;
-  if (!first) throw new Error('there is no picture');
-  const columns = Math.ceil(Math.sqrt(pictures.length));
-  const width = columns * first.width;
-  const height = columns * first.height;
-  const data = new Uint8ClampedArray(4 * width * height);
-  pictures.forEach((picture, i) => {
-    const left = (i % columns) * first.width;
-    const top = Math.floor(i / columns) * first.height;
-    for (let y = 0; y < first.height; y++) {
-      const row = picture.data.subarray(4 * y * first.width, 4 * (y + 1) * first.width);
-      data.set(row, 4 * ((top + y) * width + left));
-    }
-  });
-  return { data, width, height };
-}
