@@ -103,7 +103,7 @@ async function* run(
       } else if (event.kind === 'source') yield await previews.reconstruction(event.latent, steering.picture);
       else if (event.kind === 'guided') {
         yield await previews.guided(event, ms);
-        yield* checkpoints.sampled(event.checkpoint, ms);
+        if (event.checkpoint) yield* checkpoints.sampled(event.checkpoint, ms);
         signal.throwIfAborted();
       } else if (event.kind === 'step') {
         timings.step(ms);

@@ -49,8 +49,10 @@ export interface FitTrainerOptions {
 
 export interface FitTrainer extends Pick<FitPlan, 'onTop' | 'delta'> {
   readonly trainer: Trainer;
-  /** feeds of a step, from its number alone */
+  /** feeds of a step, from its number and the guided samples alone */
   batch(step: number): Promise<Arrays>;
+  /** Learn from other guided samples from now on. */
+  renew(samples: readonly NdArray[]): void;
   dispose(): Promise<void>;
 }
 
@@ -115,7 +117,7 @@ export async function fitTrainer(
   ];
   const embed = (...timesteps: number[]): NdArray =>
     timestepEmbedding(timesteps, config.down[0]!.channels, config);
-  const shift = {
+  let shift = {
     guided: samples,
     targetPrompt,
     batch: rows.guided,
@@ -157,6 +159,9 @@ export async function fitTrainer(
         time_embedding: embed(...timesteps),
         ...(await conditioning.feeds(prompts)),
       };
+    },
+    renew(guided) {
+      shift = { ...shift, guided };
     },
     async dispose() {
       for (const part of [trainer, conditioning]) await part.dispose();

@@ -62,6 +62,8 @@ export interface SteerOptions {
   readonly shiftTo: 'noise' | 'learned';
   /** guided samples per step */
   readonly guidedBatch: number;
+  /** steps after which guided samples are made again, by the concept as fitted by then (METHOD.md A13); 0: never */
+  readonly refreshEvery: number;
   readonly steps: number;
   readonly learningRate: number;
   /** share of the steps, at their end, over which the rate falls in a straight line towards 0 (ours) */
@@ -101,6 +103,7 @@ const defaults: SteerOptions = {
   modeShift: 1,
   shiftTo: 'noise',
   guidedBatch: 1,
+  refreshEvery: 0,
   steps: 40,
   learningRate: 1e-4,
   coolDown: 0,
@@ -258,6 +261,13 @@ export const steerFields: Readonly<Record<string, NumberField | ChoiceField>> = 
   tMax: number('Highest noise', 'Timesteps stay below this.', 1, 1000, 1),
   timeWeight: choice('Noise weighting', 'Whether high noise counts more.', 'one', 'variance'),
   guidedBatch: number('Samples per step', 'More are steadier and slower.', 1, 8, 1),
+  refreshEvery: number(
+    'Renew samples',
+    'Steps after which samples are made again by the concept as fitted by then; 0 keeps the first.',
+    0,
+    1000,
+    1,
+  ),
   weightDecay: number('Weight decay', 'Pulls what trains towards zero.', 0, 1, 0.001),
   loraRank: number(
     'Update on top',

@@ -75,6 +75,31 @@ const stepsOf = (events: readonly SteerEvent[]) => events.flatMap((e) => (e.kind
 const tensorsOf = ({ rows, unet, text, lora }: Concept) =>
   new Map([...unet, ...text, ...(lora?.factors ?? []), ...(rows ? [['rows', rows] as const] : [])]);
 
+test('samples are made again by the concept as it is fitted by then, and a resumed fit does so too', async () => {
+  const once = await run('dreambooth-lora');
+  for (const options of [{}, { loraRank: 2 }]) {
+    const asked = { ...options, refreshEvery: 2 };
+    const whole = await run('dreambooth-lora', asked, { checkpointEvery: 1 });
+    const guided = whole.events.flatMap((e) => (e.kind === 'guided' ? [e] : []));
+    expect(guided.map(({ checkpoint }) => checkpoint !== null)).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    expect(whole.fit.guided[0]!.data).not.toEqual(once.fit.guided[0]!.data);
+    const saved = whole.events.flatMap((e): SteerCheckpoint[] =>
+      e.kind === 'checkpoint' ? [e.checkpoint] : [],
+    );
+    for (const at of saved.filter(({ step }) => step < 4)) {
+      const resumed = await run('dreambooth-lora', asked, { resume: structuredClone(at) });
+      expect(resumed.fit, `from step ${at.step}`).toEqual(whole.fit);
+    }
+  }
+});
+
 for (const method of [...Object.keys(personalizationMethods), 'dreambooth+text']) {
   test(`${method}: exactly what the concept learned trains, and the concept stays as it was`, async () => {
     const before = structuredClone(tensorsOf(await concept(method)));

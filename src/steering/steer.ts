@@ -5,6 +5,7 @@ import { applyConcept, type Concept } from '../personalization/concept';
 import { runHash } from '../personalization/config-hash';
 import { rateOf } from '../personalization/method';
 import { type Checkpoint, checkBelongs, type LoopEvent, trainingLoop } from '../training/loop';
+import type { TrainerState } from '../training/trainer';
 import { AppError } from '../util/errors';
 import { isFiniteArray, type NdArray } from '../util/nd-array';
 import { conceptHash, type Fit } from './fit';
@@ -62,7 +63,8 @@ export type SteerEvent =
       readonly samples: readonly NdArray[];
       /** mean L_sp; null where nothing guides */
       readonly loss: number | null;
-      readonly checkpoint: SteerCheckpoint;
+      /** null while samples are made again: what there is to keep is the steps' */
+      readonly checkpoint: SteerCheckpoint | null;
     }
   /** metrics: `delta2` (mean Δ²), `gap` (MSE of A and C), `modeShift` (L_MS), as far as they are part of the fit */
   | Extract<LoopEvent, { kind: 'step' }>
@@ -119,7 +121,7 @@ export async function* steer(
     if (rows.guided > 0 && samples.length === 0) {
       const { signal } = host;
       const inputs = { source, contexts, seed, region, ...(from && { from }), ...(signal && { signal }) };
-      samples = yield* sampled(key, model, personalised, inputs, options);
+      samples = yield* sampled({ ...NOTHING, configHash: key }, model, personalised, inputs, options);
     }
 
     yield { kind: 'stage', name: 'compile' };
@@ -140,6 +142,30 @@ export async function* steer(
         ...(trained && { resume: trained }),
         ...(host.finish && { finish: host.finish }),
       });
+      /** Samples by the concept as it is fitted by now: again where a run goes on from here, with the same result. */
+      const renewed = async function* (
+        done: number,
+        state: () => Promise<TrainerState>,
+      ): AsyncGenerator<SteerEvent, void> {
+        const { refreshEvery: every, steps } = options;
+        if (rows.guided === 0 || every === 0 || done === 0 || done % every !== 0 || done >= steps) return;
+        const delta = run.delta(await state());
+        const from = run.onTop ? personalised : base;
+        const fitted = applyConcept(from, delta);
+        try {
+          const now = await textStates(model, fitted, request);
+          const inputs = { source, contexts: now, seed, region, ...(host.signal && { signal: host.signal }) };
+          samples = yield* sampled(null, model, fitted, inputs, options);
+        } finally {
+          disposeOwn(fitted, from);
+        }
+        run.renew(samples);
+        yield { kind: 'stage', name: 'fit' };
+      };
+      if (trained) {
+        checkBelongs(trained, key);
+        yield* renewed(trained.step, async () => trained.state);
+      }
       const withSamples = (at: Checkpoint): SteerCheckpoint => ({ ...at, guided: samples, sampling: null });
       if (host.sampleEvery && !trained) {
         // the samples take long to make: they can be kept before a step is done
@@ -156,15 +182,23 @@ export async function* steer(
           yield { kind: 'checkpoint', checkpoint: withSamples(event.checkpoint) };
         } else if (event.kind === 'sample') {
           yield { ...event, checkpoint: async () => withSamples(await event.checkpoint()) };
-        } else yield event;
+        } else {
+          yield event;
+          if (event.kind === 'step') yield* renewed(event.index + 1, () => run.trainer.state());
+        }
       }
     } finally {
       await run.dispose();
     }
   } finally {
-    for (const part of ['unet', 'textEncoder'] as const) {
-      if (personalised[part].weights !== base[part].weights) personalised[part].weights.dispose();
-    }
+    disposeOwn(personalised, base);
+  }
+}
+
+/** Free what a model has of its own beside the one it was made of. */
+function disposeOwn(model: ModelParts, from: ModelParts): void {
+  for (const part of ['unet', 'textEncoder'] as const) {
+    if (model[part].weights !== from[part].weights) model[part].weights.dispose();
   }
 }
 
@@ -214,13 +248,15 @@ async function textStates(
   }
 }
 
-/** The guided samples, with their progress. */
+/** A fit of which no step is done. */
+const NOTHING = { step: 0, state: { count: 0, weights: new Map(), slots: {} }, guided: [] };
+
+/** The guided samples, with their progress. @param start  what to keep of it, beside where sampling stands */
 async function* sampled(
-  configHash: string,
+  start: Omit<SteerCheckpoint, 'sampling'> | null,
   ...[model, personalised, inputs, options]: Parameters<typeof guidedSamples>
 ): AsyncGenerator<SteerEvent, readonly NdArray[]> {
   const inverts = options.sampling !== 'noise' && !inputs.from;
-  const untrained = { step: 0, configHash, state: { count: 0, weights: new Map(), slots: {} }, guided: [] };
   yield { kind: 'stage', name: inverts ? 'invert' : 'guide' };
   const sampling = guidedSamples(model, personalised, inputs, options);
   try {
@@ -231,7 +267,8 @@ async function* sampled(
       yield { kind: 'stage', name: stage, fraction: (index + 1) / total };
       if (next.value.stage === 'guide') {
         const { samples, loss, state } = next.value;
-        yield { kind: 'guided', index, total, samples, loss, checkpoint: { ...untrained, sampling: state } };
+        const checkpoint = start && { ...start, sampling: state };
+        yield { kind: 'guided', index, total, samples, loss, checkpoint };
       }
     }
   } finally {
