@@ -92,6 +92,8 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
   const trained: string[] = [];
   /** the recorded steps looked at last: a person goes through one edit at a time */
   let opened: { readonly id: BlobId; readonly steps: Frames } | null = null;
+  /** frames in the making, which take no turn: a model must not be freed under them */
+  const decoding = new Set<Promise<DecodedFrame>>();
   const queue = turns();
   const learning = turns();
   const fits: KnownFits = new Map();
@@ -115,6 +117,16 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
       release();
     }
   }
+  const decoded = async ({ model, frames, frame, of = 'picture' }: FrameRequest): Promise<DecodedFrame> => {
+    if (opened?.id !== frames) opened = { id: frames, steps: await openFrames(host, frames) };
+    const { steps } = opened;
+    const gain = of === 'direction' ? await steps.directionGain() : 1;
+    const latent = of === 'direction' ? scale(gain, await steps.direction(frame)) : await steps.latent(frame);
+    const picture = await (await load(model, 'best')).decode(latent);
+    // where half precision overflows, the edit was made in full
+    const whole = isFiniteArray(picture) ? picture : await (await load(model, 'float32')).decode(latent);
+    return { pixels: fromTensor(whole), gain };
+  };
   return {
     async info(model = 'starter', backend) {
       asked = backend;
@@ -133,6 +145,7 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
     checkModel: async (tree) => checkModel(tree, (await start('backend')).backend),
     async release(keep) {
       const done = await queue();
+      await Promise.allSettled(decoding);
       await models.release([keep, ...trained]).finally(done);
     },
     edit: (request, signal) => inOneTurn(queue, signal, editJob(host, load, request, signal)),
@@ -141,16 +154,10 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
       training(request.model, (base) => learnJob(host, load, base, request, controls, signal)),
     fit: (request, signal, controls = new RunControls()) =>
       training(request.model, (base) => fitJob(host, load, base, request, fits, controls, signal)),
-    async decodeFrame({ model, frames, frame, of = 'picture' }) {
-      if (opened?.id !== frames) opened = { id: frames, steps: await openFrames(host, frames) };
-      const { steps } = opened;
-      const gain = of === 'direction' ? await steps.directionGain() : 1;
-      const latent =
-        of === 'direction' ? scale(gain, await steps.direction(frame)) : await steps.latent(frame);
-      const decoded = await (await load(model, 'best')).decode(latent);
-      // where half precision overflows, the edit was made in full
-      const whole = isFiniteArray(decoded) ? decoded : await (await load(model, 'float32')).decode(latent);
-      return { pixels: fromTensor(whole), gain };
+    decodeFrame(request) {
+      const frame = decoded(request).finally(() => decoding.delete(frame));
+      decoding.add(frame);
+      return frame;
     },
     async dispose() {
       await models.release([]);

@@ -56,3 +56,10 @@ test('where nothing may change every direction is the same even picture, otherwi
   expect((await decode(still, 2, 'direction')).pixels).toEqual(neutral.pixels);
   expect((await decode(moved, 2, 'direction')).pixels).not.toEqual(neutral.pixels);
 });
+
+test('a frame in the making is finished before its model is freed', async () => {
+  const result = await edit('dds-sm');
+  const { data } = await host.readImage(result.square.id);
+  const [frame] = await Promise.all([decode(result, 2), engine.release('another')]);
+  expect(frame.pixels.data).toEqual(data);
+});

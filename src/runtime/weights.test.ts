@@ -35,6 +35,14 @@ test('a load that failed is tried again', async () => {
   expect((await weights.tensor('conv.bias')).shape).toEqual([3]);
 });
 
+test('after disposal a weight is loaded anew', async () => {
+  const weights = new WeightStore(backend, tinySource());
+  const before = await weights.tensor('conv.bias');
+  weights.dispose();
+  expect(await weights.tensor('conv.bias')).not.toBe(before);
+  expect((await weights.read('conv.bias')).data).toEqual((await tinySource().load('conv.bias')).data);
+});
+
 test('an overlay shares what it does not own and leaves its base as it was', async () => {
   const base = new WeightStore(backend, tinySource());
   const concept = base.fork(['conv.bias']);

@@ -28,7 +28,7 @@ export class WeightStore {
   readonly label: string;
   readonly #source: WeightSource;
   readonly #bases: readonly WeightStore[];
-  readonly #load: (name: string) => Promise<DeviceTensor>;
+  #load: (name: string) => Promise<DeviceTensor>;
   readonly #resident = new Map<string, DeviceTensor>();
   /** name → programs that hold a copy as a constant */
   readonly #baked = new Map<string, number>();
@@ -45,7 +45,7 @@ export class WeightStore {
     this.label = label;
     this.#source = source;
     this.#bases = bases;
-    this.#load = memoizePromise((name) => this.#upload(name));
+    this.#load = this.#loads();
   }
 
   /**
@@ -173,6 +173,12 @@ export class WeightStore {
   dispose(): void {
     for (const tensor of this.#resident.values()) tensor.dispose();
     this.#resident.clear();
+    // what is asked for after all is loaded anew, not found freed
+    this.#load = this.#loads();
+  }
+
+  #loads(): (name: string) => Promise<DeviceTensor> {
+    return memoizePromise((name) => this.#upload(name));
   }
 
   /** The store that holds the weight: this one or one beneath it. @throws AppError MISSING_WEIGHT */
