@@ -11,6 +11,7 @@ import { openBackend } from '../src/runtime/backend';
 import { loadOrtNode } from '../src/runtime/ort-node';
 import { zeros } from '../src/util/nd-array';
 import { diskTree } from '../tools/disk-tree';
+import type { FitInput } from '../tools/edit/fit';
 import type { run as editInBrowser } from '../tools/edit/in-browser';
 import { type HarnessBrowser, withBrowser } from '../tools/harness/browser';
 import { readImage } from '../tools/images';
@@ -24,19 +25,20 @@ const FIGURE = ['miso-1.jpg', 'miso-2.jpg', 'miso-3.jpg', 'miso-4.jpg'];
 /** Of the time for steps, %, that everything beside them may take. */
 const OVERHEAD = 5;
 /** ms. */
-const [FIRST_PREVIEW, BALANCED] = [3000, 180_000];
+const [FIRST_PREVIEW, BALANCED, FIT, EDIT] = [3000, 180_000, 60_000, 60_000];
 
 /** Edits with the bundled starter in a browser's worker on WASM, as a person runs them; changing concepts. */
 export const jobs: Bench = async () => [...(await withBrowser(editing)), ...(await switching())];
 
-/** A concept with the starter, likewise: minutes. */
+/** A concept with the starter, likewise: learned, put into a photo, fitted to it. Minutes. */
 export const concept: Bench = () => withBrowser(learning);
 
 const picture = (name: string) => readImage(join(PUBLIC, 'demo', name));
 
+const demo = async () => JSON.parse(await readFile(join(PUBLIC, 'demo/demo.json'), 'utf8'));
+
 async function editing({ call, serve }: HarnessBrowser): Promise<Measurement[]> {
-  const demo = JSON.parse(await readFile(join(PUBLIC, 'demo/demo.json'), 'utf8'));
-  const { photo, square, sourcePrompt, targetPrompt, seed } = demo;
+  const { photo, square, sourcePrompt, targetPrompt, seed } = await demo();
   const method = 'dds-sm';
   const edit = { sourcePrompt, targetPrompt, subject: '', method, seed, square };
   const input = {
@@ -69,18 +71,40 @@ async function editing({ call, serve }: HarnessBrowser): Promise<Measurement[]> 
 
 async function learning({ call, serve }: HarnessBrowser): Promise<Measurement[]> {
   const pictures = await Promise.all(FIGURE.map(async (name) => ({ name, pixels: await picture(name) })));
+  const model = serve(STARTER);
   const learned = { model: 'starter', name: 'Miso', classWord: 'cat', token: null, seed: 0, options: {} };
   const from = performance.now();
   const output = await call<typeof learnInBrowser>('tools/learn/learn.browser.ts', {
     learn: { ...learned, pictures, method: 'dreambooth-lora', preset: 'balanced', resume: null },
     backend: 'wasm',
-    model: serve(STARTER),
+    model,
   });
+  const balanced = performance.now() - from;
   const { total, timings } = output!.result;
+  const { photo, square, sourcePrompt, seed } = await demo();
+  const words = { sourcePrompt, targetPrompt: sourcePrompt, subject: '', method: 'dds-sm', seed, square };
+  const edit = {
+    photo: await picture(photo),
+    photoName: photo,
+    mask: null,
+    model: 'starter',
+    edit: { ...words, options: {} },
+    concept: { name: 'miso.safetensors', bytes: new Uint8Array(output!.file) },
+  };
+  const timed = async (fit: FitInput | null): Promise<number> => {
+    const begun = performance.now();
+    const input = { model, backend: 'wasm' as const, edit: { ...edit, fit } };
+    await call<typeof editInBrowser>('tools/edit/in-browser.ts', input);
+    return performance.now() - begun;
+  };
+  const plain = await timed(null);
+  const fitted = await timed({ options: {}, file: null });
   return [
+    { name: 'wasm: an edit with it, model loaded anew', value: plain, unit: 'ms', target: EDIT },
+    { name: 'wasm: fitting it to the photo first', value: fitted - plain, unit: 'ms', target: FIT },
     {
       name: 'wasm: a concept, Balanced, from Learn to its file',
-      value: performance.now() - from,
+      value: balanced,
       unit: 'ms',
       target: BALANCED,
       note: `${total} steps`,
