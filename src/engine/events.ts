@@ -219,7 +219,7 @@ export interface FitResult {
  */
 export type FitEvent =
   | JobEvent<FitResult>
-  /** the guided samples after a sampling step, in order; decoded after the last, stored with the fit */
+  /** guided samples after a sampling step: the first of them, after the last step all, in order; stored with the fit */
   | {
       readonly kind: 'guided';
       readonly index: number;

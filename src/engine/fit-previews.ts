@@ -43,11 +43,14 @@ export function fitPreviews(
     },
     async guided({ index, total, samples, loss }, ms) {
       budget.step(ms);
-      if (index < total - 1 && !budget.affordsDecode) {
-        const pictures = samples.map((latent) => model.latentRgb.apply(latent));
+      const isLast = index === total - 1;
+      // on the way one shows how it goes; decoding all would leave most steps to the cheap, garish look
+      const shown = isLast ? samples : samples.slice(0, 1);
+      if (!isLast && !budget.affordsDecode) {
+        const pictures = shown.map((latent) => model.latentRgb.apply(latent));
         return { kind: 'guided', index, total, quality: 'linear', pictures, loss };
       }
-      const [pictures, took] = await decoded(samples);
+      const [pictures, took] = await decoded(shown);
       budget.decoded(took);
       return { kind: 'guided', index, total, quality: 'decoded', pictures, loss };
     },
