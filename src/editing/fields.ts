@@ -1,15 +1,8 @@
+import type { OptionField } from '../util/options';
 import { stepSchedules } from './step-size';
 
-/** Range or choices of an option and its effect in one line; neither range nor choices: a switch. */
-export type EditField = { readonly label: string; readonly help: string } & (
-  | { readonly min: number; readonly max: number; readonly step: number }
-  | { readonly choices: readonly string[] }
-  // biome-ignore lint/complexity/noBannedTypes: nothing beyond label and help
-  | {}
-);
-
 /** Every option of every method, for the form and the command line; a method has those that its defaults name. */
-export const editFields: Readonly<Record<string, EditField>> = {
+export const editFields: Readonly<Record<string, OptionField>> = {
   steps: { label: 'Steps', help: 'More steps change more and take longer.', min: 1, max: 1000, step: 1 },
   guidanceScale: {
     label: 'Guidance',

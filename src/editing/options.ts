@@ -1,5 +1,6 @@
 import { AppError } from '../util/errors';
-import { type EditField, editFields } from './fields';
+import { readOptions } from '../util/options';
+import { editFields } from './fields';
 import type { EditOptions } from './methods';
 
 /**
@@ -12,32 +13,10 @@ export function checkOptions<Options extends EditOptions>(
   given: Readonly<Record<string, unknown>>,
   defaults: Options,
 ): Options {
-  const unknown = Object.keys(given).find((name) => !(name in defaults));
-  if (unknown) throw new AppError('BAD_REQUEST', `there is no option called ${unknown}`);
-  const options = { ...defaults, ...given };
-  for (const name of Object.keys(defaults)) {
-    const wanted = unfit(editFields[name]!, options[name]);
-    if (wanted) {
-      throw new AppError('BAD_REQUEST', `${name} must be ${wanted}, not ${JSON.stringify(options[name])}`);
-    }
-  }
+  const options = readOptions(given, defaults, editFields);
   const { tMin, tMax } = options;
   if (tMin !== undefined && tMax !== undefined && tMin >= tMax) {
     throw new AppError('BAD_REQUEST', 'tMin must be below tMax');
   }
   return options;
-}
-
-/** What the value should have been, in words; null when it fits. */
-function unfit(field: EditField, value: unknown): string | null {
-  if ('choices' in field) {
-    return field.choices.some((choice) => choice === value) ? null : `one of ${field.choices.join(', ')}`;
-  }
-  if (!('min' in field)) return typeof value === 'boolean' ? null : 'true or false';
-  const { min, max, step } = field;
-  const whole = step === 1;
-  const fits = typeof value === 'number' && value >= min && value <= max;
-  return fits && (!whole || Number.isInteger(value))
-    ? null
-    : `${whole ? 'a whole number' : 'a number'} from ${min} to ${max}`;
 }

@@ -12,6 +12,7 @@ import type {
 } from '../document/document';
 import type { WordAttention } from '../editing/word-attention';
 import type { Capabilities } from '../runtime/capabilities';
+import type { OptionField } from '../util/options';
 import type { Pixels } from '../util/pixels';
 import type { JobPort } from '../util/rpc';
 
@@ -236,17 +237,6 @@ export type FitEvent =
       readonly state: BlobId;
       readonly dropped: readonly BlobId[];
     };
-
-/** A field of a method's options, so that one form and one command-line parser serve every method. */
-export interface OptionField {
-  readonly label: string;
-  /** one-line effect in plain words */
-  readonly help: string;
-  readonly min?: number;
-  readonly max?: number;
-  readonly step?: number;
-  readonly choices?: readonly string[];
-}
 
 export interface MethodInfo {
   readonly name: string;

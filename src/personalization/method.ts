@@ -1,5 +1,5 @@
 import { withArticle } from '../util/article';
-import { AppError } from '../util/errors';
+import { type OptionField, readOptions } from '../util/options';
 
 /** Options of every method; a method without a part of it has 0 there. */
 export interface LearnOptions {
@@ -59,14 +59,6 @@ export interface PersonalizationMethod {
   readonly augmentation: 'none' | 'flip' | 'scale';
   /** no gradient through keys and values of the first token (start of text) in cross-attention */
   readonly detachFirstToken: boolean;
-}
-
-export interface OptionField {
-  readonly label: string;
-  readonly help: string;
-  readonly min: number;
-  readonly max: number;
-  readonly step: number;
 }
 
 /**
@@ -208,22 +200,7 @@ export function checkLearnOptions(
   given: Readonly<Record<string, unknown>>,
   defaults: LearnOptions,
 ): LearnOptions {
-  const unknown = Object.keys(given).find((name) => !(name in learnFields));
-  if (unknown) throw new AppError('BAD_REQUEST', `there is no option called ${unknown}`);
-  const options: Record<string, unknown> = { ...defaults, ...given };
-  for (const [name, { min, max, step }] of Object.entries(learnFields)) {
-    const value = options[name];
-    const fits =
-      typeof value === 'number' && value >= min && value <= max && (step !== 1 || Number.isInteger(value));
-    if (!fits) {
-      const kind = step === 1 ? 'a whole number' : 'a number';
-      throw new AppError(
-        'BAD_REQUEST',
-        `${name} must be ${kind} from ${min} to ${max}, not ${JSON.stringify(value)}`,
-      );
-    }
-  }
-  return options as unknown as LearnOptions;
+  return readOptions(given, defaults, learnFields);
 }
 
 /** Defaults that most methods share: PyTorch's AdamW decay, one picture per step, a rate that stays. */

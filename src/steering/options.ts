@@ -1,5 +1,6 @@
 /** What steering can be told: defaults, ranges and effects of every option. The form and the command line come from here. */
 import { AppError } from '../util/errors';
+import { type OptionField, readOptions } from '../util/options';
 
 /** Everything but pictures, prompts and seed that decides a fit. */
 export interface SteerOptions {
@@ -132,31 +133,17 @@ export const steerDefaults = (method: string, overrides: SteerOverrides = {}): S
     // spreading an index signature loses the names that `defaults` has
   }) as SteerOptions;
 
-interface NumberField {
-  readonly label: string;
-  readonly help: string;
-  readonly min: number;
-  readonly max: number;
-  readonly step: number;
-}
-
-interface ChoiceField {
-  readonly label: string;
-  readonly help: string;
-  readonly choices: readonly string[];
-}
-
-const number = (label: string, help: string, min: number, max: number, step: number): NumberField => ({
+const number = (label: string, help: string, min: number, max: number, step: number): OptionField => ({
   label,
   help,
   min,
   max,
   step,
 });
-const choice = (label: string, help: string, ...choices: string[]): ChoiceField => ({ label, help, choices });
+const choice = (label: string, help: string, ...choices: string[]): OptionField => ({ label, help, choices });
 
 /** Range and effect of each option. */
-export const steerFields: Readonly<Record<string, NumberField | ChoiceField>> = {
+export const steerFields: Readonly<Record<string, OptionField>> = {
   steps: number('Steps', 'More steps follow the photo further and take longer.', 1, 1000, 1),
   learningRate: number('Learning rate', 'How far each step moves the concept.', 1e-8, 0.1, 1e-8),
   coolDown: number(
@@ -287,30 +274,10 @@ export function checkSteerOptions(
   given: Readonly<Record<string, unknown>>,
   complete: SteerOptions,
 ): SteerOptions {
-  const unknown = Object.keys(given).find((name) => !(name in steerFields));
-  if (unknown) throw new AppError('BAD_REQUEST', `there is no option called ${unknown}`);
-  const options: Record<string, unknown> = { ...complete, ...given };
-  for (const [name, field] of Object.entries(steerFields)) {
-    const value = options[name];
-    const wanted = expectation(field, value);
-    if (wanted) throw new AppError('BAD_REQUEST', `${name} must be ${wanted}, not ${JSON.stringify(value)}`);
-  }
-  const checked = options as unknown as SteerOptions;
+  const checked = readOptions(given, complete, steerFields);
   if (checked.tMin >= checked.tMax) throw new AppError('BAD_REQUEST', 'tMin must be below tMax');
   if (checked.edsd === 0 && checked.modeShift === 0) {
     throw new AppError('BAD_REQUEST', 'with edsd and modeShift both 0 there is nothing to fit');
   }
   return checked;
-}
-
-/** null when the value fits */
-function expectation(field: NumberField | ChoiceField, value: unknown): string | null {
-  if ('choices' in field) {
-    return field.choices.includes(value as string) ? null : `one of ${field.choices.join(', ')}`;
-  }
-  const { min, max, step } = field;
-  const whole = step === 1;
-  const fits =
-    typeof value === 'number' && value >= min && value <= max && (!whole || Number.isInteger(value));
-  return fits ? null : `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`;
 }

@@ -17,7 +17,7 @@ export const FIT_ARGUMENTS = {
 
 const lines = [...FLAGS].map(([flag, name]) => {
   const field = steerFields[name]!;
-  const values = 'choices' in field ? field.choices.join('|') : `${field.min}..${field.max}`;
+  const values = field.choices ? field.choices.join('|') : `${field.min}..${field.max}`;
   return `  ${`--${flag} ${values}`.padEnd(44)} ${field.help}`;
 });
 
@@ -52,12 +52,12 @@ export function readFitArguments(
 }
 
 function optionOf(flag: string, name: string, text: string): OptionValue {
-  const field = steerFields[name]!;
-  if ('choices' in field) {
-    if (field.choices.includes(text)) return text;
-    throw new Error(`--${flag} is one of ${field.choices.join(', ')}, not "${text}"`);
+  const { choices, min = -Infinity, max = Infinity } = steerFields[name]!;
+  if (choices) {
+    if (choices.includes(text)) return text;
+    throw new Error(`--${flag} is one of ${choices.join(', ')}, not "${text}"`);
   }
   const value = Number(text);
-  if (text.trim() !== '' && value >= field.min && value <= field.max) return value;
-  throw new Error(`--${flag} is a number from ${field.min} to ${field.max}, not "${text}"`);
+  if (text.trim() !== '' && value >= min && value <= max) return value;
+  throw new Error(`--${flag} is a number from ${min} to ${max}, not "${text}"`);
 }

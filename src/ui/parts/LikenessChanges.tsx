@@ -1,7 +1,8 @@
 import { likenessOptions } from '../../document/likeness';
-import type { FitInfo, OptionField } from '../../engine/events';
+import type { FitInfo } from '../../engine/events';
 import { methodOf } from '../../state/edits';
 import { useDocument, useSession } from '../../state/use-store';
+import type { OptionField } from '../../util/options';
 
 type Values = Readonly<Record<string, number | string | boolean>>;
 

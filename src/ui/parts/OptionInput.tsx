@@ -1,5 +1,5 @@
 import type { OptionValue } from '../../document/document';
-import type { OptionField } from '../../engine/events';
+import type { OptionField } from '../../util/options';
 import { Choice, Toggle } from './choices';
 import { NumberInput } from './fields';
 
