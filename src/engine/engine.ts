@@ -38,7 +38,7 @@ import { fitJob, type KnownFits } from './fit-job';
 import { type Frames, openFrames } from './frames';
 import type { EngineHost } from './host';
 import { learnJob } from './learn-job';
-import { type LearningOverrides, loadModel, readModelInfo } from './load-model';
+import { type EditingOverrides, type LearningOverrides, loadModel, readModelInfo } from './load-model';
 import { lookJob } from './look-job';
 import { modelCache } from './model-cache';
 import { RunControls } from './run-controls';
@@ -203,12 +203,12 @@ function pixelsOf(event: LearnEvent | EditEvent | FitEvent): Transferable[] {
 }
 
 /** The table of methods as plain data, its defaults overridden by what suits the model. */
-function methodsFor(overrides: Readonly<Record<string, number>>): readonly MethodInfo[] {
+function methodsFor(overrides: EditingOverrides): readonly MethodInfo[] {
   return Object.entries(editMethods).map(([name, { kind, label, help, defaults }]) => ({
     name,
     label,
     help,
-    defaults: kind === 'score' ? { ...defaults, ...overrides } : defaults,
+    defaults: { ...defaults, ...overrides[kind] },
     fields: Object.fromEntries(Object.keys(defaults).map((option) => [option, editFields[option]!])),
     branches: kind === 'score',
   }));

@@ -117,6 +117,9 @@ export async function loadImageEncoder(
 
 const path = (folder: string, name: string): string => (folder ? `${folder}/${name}` : name);
 
+/** kind of edit ('score', 'attention') → options that suit a model */
+export type EditingOverrides = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
 /** method → preset → options that suit a model */
 export type LearningOverrides = Readonly<
   Record<string, Readonly<Record<string, Readonly<Record<string, number>>>>>
@@ -125,7 +128,7 @@ export type LearningOverrides = Readonly<
 /** Name, licence and picture size of a checkpoint, from its small files alone, and the options that suit it. */
 export async function readModelInfo(tree: FileTree): Promise<{
   model: ModelInfo;
-  editing: Readonly<Record<string, number>>;
+  editing: EditingOverrides;
   learning: LearningOverrides;
   steering: SteerOverrides;
 }> {
@@ -148,7 +151,7 @@ export async function readModelInfo(tree: FileTree): Promise<{
       license: text('license', 'unknown'),
       rareWord: rareWordIn(index),
     },
-    editing: numbersIn(index.editing),
+    editing: mapValues(index.editing, numbersIn),
     learning: mapValues(index.learning, (presets) => mapValues(presets, numbersIn)),
     steering: mapValues(index.steering, (options) => optionsIn(options, ['number', 'string'])),
   };

@@ -103,8 +103,12 @@ async function writeSheet(
 ): Promise<string | null> {
   const made = data.pairs.filter(({ id }) => lines.some(({ pair }) => pair === id));
   if (made.length === 0) return null;
-  const every = Math.ceil(made.length / SHEET_ROWS);
-  const pairs = made.filter((_, i) => i % every === 0);
+  const rows = Math.min(SHEET_ROWS, made.length);
+  // from first to last: pairs of a concept lie as far apart as there are concepts
+  const pairs = Array.from(
+    { length: rows },
+    (_, i) => made[Math.round((i * (made.length - 1)) / (rows - 1 || 1))]!,
+  );
   const edits = table.methods.flatMap((method) => table.variants.map((variant) => ({ method, variant })));
   const kept = edits.filter((e) => lines.some((l) => l.method === e.method && l.variant === e.variant));
   const row = async (pair: EvalPair): Promise<(Pixels | null)[]> => {
@@ -116,9 +120,9 @@ async function writeSheet(
     const reference = conceptOf(data, pair.concept).references[0]!;
     return Promise.all([show(pair.source), show(reference), ...edited, show(pair.truth)]);
   };
-  const rows = await Promise.all(pairs.map(row));
-  const side = Math.max(data.size, ...rows.flat().map((p) => p?.width ?? 0));
-  await writeImage(path, contactSheet(rows, side), 'jpeg', { quality: 75 });
+  const pictures = await Promise.all(pairs.map(row));
+  const side = Math.max(data.size, ...pictures.flat().map((p) => p?.width ?? 0));
+  await writeImage(path, contactSheet(pictures, side), 'jpeg', { quality: 75 });
   const columns = kept.map(({ method, variant }) => `${method}: ${VARIANTS[variant].label}`);
   return `Columns: source, reference, ${columns.join(', ')}, truth.`;
 }

@@ -1,6 +1,6 @@
 import { editMethods } from '../../src/editing/methods';
 import { checkOptions } from '../../src/editing/options';
-import type { LearningOverrides } from '../../src/engine/load-model';
+import type { EditingOverrides, LearningOverrides } from '../../src/engine/load-model';
 import { checkLearnOptions, type LearnOptions } from '../../src/personalization/method';
 import { personalizationMethods } from '../../src/personalization/methods';
 import {
@@ -31,7 +31,7 @@ export interface Sweep extends Omit<Override, 'value'> {
 
 /** What a checkpoint says of itself in model_index.json. */
 export interface Recommended {
-  readonly editing: Settings;
+  readonly editing: EditingOverrides;
   readonly learning: LearningOverrides;
   readonly steering: SteerOverrides;
   readonly model: { readonly rareWord: string };
@@ -110,12 +110,12 @@ export function resolveOptions(
   };
 }
 
-/** As the engine has them: what suits a model is said of score edits. An option of other edits only is left out. */
-function editOptions(name: string, editing: Settings, given: Settings): Settings {
+/** As the engine has them: what suits a model is said by kind of edit. An option of other edits only is left out. */
+function editOptions(name: string, editing: EditingOverrides, given: Settings): Settings {
   const method = editMethods[name];
   if (!method) throw new AppError('BAD_REQUEST', `there is no edit "${name}"`);
   const others = new Set(Object.values(editMethods).flatMap(({ defaults }) => Object.keys(defaults)));
-  const known = Object.entries({ ...(method.kind === 'score' ? editing : {}), ...given }).filter(
+  const known = Object.entries({ ...editing[method.kind], ...given }).filter(
     ([option]) => option in method.defaults || !others.has(option),
   );
   return checkOptions(Object.fromEntries(known), method.defaults);

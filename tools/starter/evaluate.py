@@ -166,8 +166,8 @@ def sheet_of(path: Path, pictures: list, columns: int) -> None:
 
 
 def settings_of(folder: Path) -> Settings:
-    """The recommended edit settings of a model folder."""
-    e = json.loads((folder / "model_index.json").read_text())["editing"]
+    """The recommended settings of score edits of a model folder."""
+    e = json.loads((folder / "model_index.json").read_text())["editing"]["score"]
     return Settings(e["steps"], e["stepSize"], e["guidanceScale"], e["tMin"], e["tMax"], e["maskPower"])
 
 
