@@ -122,7 +122,7 @@ async function writeSheet(
   };
   const pictures = await Promise.all(pairs.map(row));
   const side = Math.max(data.size, ...pictures.flat().map((p) => p?.width ?? 0));
-  await writeImage(path, contactSheet(pictures, side), 'jpeg', { quality: 75 });
+  await writeImage(path, contactSheet(pictures, side), 'jpeg', { quality: 60 });
   const columns = kept.map(({ method, variant }) => `${method}: ${VARIANTS[variant].label}`);
   return `Columns: source, reference, ${columns.join(', ')}, truth.`;
 }
