@@ -4,10 +4,9 @@ import type { KeyMatch, Network } from '../formats/concept-base';
 import { writeConcept } from '../formats/concept-export';
 import { learnedFrom } from '../formats/concept-learned';
 import { aboutOf } from '../formats/concept-metadata';
-import { conceptInZip, zipConcept } from '../formats/concept-zip';
+import { unwrapped, zipConcept } from '../formats/concept-zip';
 import { openWeights, readConceptBase } from '../formats/model-folder';
 import { checkPicture, type PictureCheck, suggestSquare } from '../formats/picture-checks';
-import { isZip } from '../formats/torch-file';
 import type { BlobStore } from '../storage/blobs';
 import { getImage } from '../storage/images';
 import { memoizePromise } from '../util/async';
@@ -37,11 +36,8 @@ export function createConceptFiles(store: BlobStore, openModel: (id: string) => 
     async importConcept(file: File, model: string): Promise<ImportedConcept> {
       if (file.size > MAX_FILE)
         throw new AppError('TOO_BIG', `${file.name} has ${Math.round(file.size / 1e6)} MB`);
-      const whole = new Uint8Array(await file.arrayBuffer());
-      const { name, bytes } = (isZip(whole) && conceptInZip(whole, MAX_FILE)) || {
-        name: file.name,
-        bytes: whole,
-      };
+      const given = { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
+      const { name, bytes } = unwrapped(given, MAX_FILE);
       const base = await readConceptBase(await openModel(model));
       const read = await readConcept(bytesSource(name, bytes), base);
       const id = await store.put(bytes);

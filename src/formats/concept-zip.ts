@@ -2,6 +2,7 @@
 import { strToU8, unzipSync, type Zippable, zipSync } from 'fflate';
 import { AppError } from '../util/errors';
 import type { ConceptExport, NamedFile } from './concept-export';
+import { isZip } from './torch-file';
 
 /** Fixed, so that equal concepts give equal zips (a zip's clock begins in 1980). */
 const MTIME = new Date(1980, 0, 1);
@@ -48,6 +49,10 @@ function readme(files: readonly NamedFile[], kept: number | null, title: string,
   });
   return `${[`${title}: write “${words}” to call it up.`, ...lines].join('\n\n')}\n`;
 }
+
+/** A concept file as it is, or the one in a zip of ours. @throws AppError BAD_FILE when the zip is damaged; TOO_BIG */
+export const unwrapped = (file: NamedFile, most: number): NamedFile =>
+  (isZip(file.bytes) && conceptInZip(file.bytes, most)) || file;
 
 /**
  * The file of a zip that holds its concept exactly, else its first one; null for a zip of something else, such as the

@@ -8,6 +8,7 @@ import type { EditEvent, EditResult, FitEvent, JobEvent, LookResult } from '../.
 import type { EngineHost } from '../../src/engine/host';
 import { readConcept } from '../../src/formats/concept';
 import { learnedFrom } from '../../src/formats/concept-learned';
+import { unwrapped } from '../../src/formats/concept-zip';
 import { checkSquare } from '../../src/formats/crop';
 import { readConceptBase } from '../../src/formats/model-folder';
 import type { BackendName } from '../../src/runtime/capabilities';
@@ -139,8 +140,10 @@ async function directionsOf(engine: LocalEngine, { recipe, frames, steps }: Edit
 async function withConcept(
   host: EngineHost,
   doc: Document,
-  { name, bytes }: NonNullable<EditInput['concept']>,
+  given: NonNullable<EditInput['concept']>,
 ): Promise<Document> {
+  // a file of one's own, read whole: it bounds what a zip may hold
+  const { name, bytes } = unwrapped(given, 2 * given.bytes.length);
   const base = await readConceptBase(await host.openModel(doc.model));
   const file = await readConcept(bytesSource(name, bytes), base);
   const stem = name.replace(/\.[^.]+$/, '');
