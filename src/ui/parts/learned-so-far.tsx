@@ -72,13 +72,13 @@ interface RowProps {
 function Row({ checkpoint, concept, usable }: RowProps) {
   const { step, state, kept, learned } = checkpoint;
   const used = concept?.learned?.id === learned.id;
-  const name = `step ${step}${state === null ? ', result' : ''}`;
+  const which = `${step}${state === null ? ', result' : ''}`;
   return (
     <li>
-      <span>S{name.slice(1)}</span>
+      <span>Step {which}</span>
       <Button
         className="button quiet small"
-        aria-label={`Use ${name}`}
+        aria-label={`Use step ${which}`}
         isDisabled={!concept || used || !usable}
         onPress={() => concept && pickCheckpoint(concept.id, checkpoint)}
       >
@@ -86,7 +86,7 @@ function Row({ checkpoint, concept, usable }: RowProps) {
       </Button>
       <Button
         className="button quiet small"
-        aria-label={`Keep ${name}`}
+        aria-label={`Keep step ${which}`}
         isDisabled={!concept || kept === true}
         onPress={() => concept && keepLearned(concept.id, checkpoint)}
       >
