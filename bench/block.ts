@@ -27,6 +27,8 @@ export const BLOCKS = {
   starter: { batch: 2, channels: 64, side: 16, groups: 16, heads: 4, tokens: 32, width: 128, time: 256 },
   /** small enough for the software WebGPU adapter */
   tiny: { batch: 1, channels: 16, side: 8, groups: 8, heads: 2, tokens: 8, width: 16, time: 32 },
+  /** the outer level of Stable Diffusion 1.5 for a picture of 256 pixels */
+  sd: { batch: 1, channels: 320, side: 32, groups: 32, heads: 8, tokens: 77, width: 768, time: 1280 },
 } as const satisfies Readonly<Record<string, BlockSize>>;
 
 export const NORM_EPS = 1e-5;

@@ -1,3 +1,4 @@
+import { onHardware } from '../tools/chromium';
 import { type HarnessBrowser, withBrowser } from '../tools/harness/browser';
 import type { JaxRequest, JaxRuns, run as stepsInBrowser } from './jax-js.browser';
 import { type Bench, type Measurement, takeTurns } from './measure';
@@ -10,11 +11,16 @@ type Spec = Pick<JaxRequest, 'backend' | 'block'>;
 
 /** Training steps of one block of a UNet against jax-js's: loss, gradients of all weights, AdamW; data in, loss out. */
 export const jaxJs: Bench = () =>
-  withBrowser(async (browser) => [
-    await against(browser, { backend: 'wasm', block: 'starter' }, { turns: 9, runs: 2 }),
-    await against(browser, { backend: 'webgpu', block: 'tiny' }, { turns: 5, runs: 2 }),
-    await against(browser, { backend: 'webgpu', block: 'starter' }, { turns: 3, runs: 1 }),
-  ]);
+  withBrowser(async (browser) => {
+    const webgpu = (block: JaxRequest['block'], turns: number, runs: number) =>
+      against(browser, { backend: 'webgpu', block }, { turns, runs });
+    if (onHardware) return [await webgpu('starter', 9, 8), await webgpu('sd', 9, 4)];
+    return [
+      await against(browser, { backend: 'wasm', block: 'starter' }, { turns: 9, runs: 2 }),
+      await webgpu('tiny', 5, 2),
+      await webgpu('starter', 3, 1),
+    ];
+  });
 
 async function against(
   { call }: HarnessBrowser,

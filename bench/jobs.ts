@@ -16,7 +16,7 @@ import type { run as editInBrowser } from '../tools/edit/in-browser';
 import { type HarnessBrowser, withBrowser } from '../tools/harness/browser';
 import { readImage } from '../tools/images';
 import type { run as learnInBrowser } from '../tools/learn/learn.browser';
-import { type Bench, type Measurement, median } from './measure';
+import { type Bench, BROWSER_BACKEND, type Measurement, median } from './measure';
 
 const PUBLIC = join(import.meta.dirname, '../public');
 const STARTER = join(PUBLIC, 'models/starter');
@@ -27,7 +27,7 @@ const OVERHEAD = 5;
 /** ms. */
 const [FIRST_PREVIEW, BALANCED, FIT, EDIT] = [3000, 180_000, 60_000, 60_000];
 
-/** Edits with the bundled starter in a browser's worker on WASM, as a person runs them; changing concepts. */
+/** Edits with the bundled starter in a browser's worker, as a person runs them; changing concepts. */
 export const jobs: Bench = async () => [...(await withBrowser(editing)), ...(await switching())];
 
 /** A concept with the starter, likewise: learned, put into a photo, fitted to it. Minutes. */
@@ -43,7 +43,7 @@ async function editing({ call, serve }: HarnessBrowser): Promise<Measurement[]> 
   const edit = { sourcePrompt, targetPrompt, subject: '', method, seed, square };
   const input = {
     model: serve(STARTER),
-    backend: 'wasm' as const,
+    backend: BROWSER_BACKEND,
     edit: {
       photo: await picture(photo),
       photoName: photo,
@@ -58,14 +58,19 @@ async function editing({ call, serve }: HarnessBrowser): Promise<Measurement[]> 
   const { load, previewShare, stepMedian } = result.timings;
   return [
     {
-      name: 'wasm: from Run to the first preview, model loaded',
+      name: `${BROWSER_BACKEND}: from Run to the first preview, model loaded`,
       value: firstPreview! - load!,
       unit: 'ms',
       target: FIRST_PREVIEW,
       note: `${stepMedian!.toFixed(0)} ms a step`,
     },
-    { name: 'wasm: loading the model', value: load!, unit: 'ms' },
-    { name: 'wasm: previews ÷ steps of an edit', value: 100 * previewShare!, unit: '%', target: OVERHEAD },
+    { name: `${BROWSER_BACKEND}: loading the model`, value: load!, unit: 'ms' },
+    {
+      name: `${BROWSER_BACKEND}: previews ÷ steps of an edit`,
+      value: 100 * previewShare!,
+      unit: '%',
+      target: OVERHEAD,
+    },
   ];
 }
 
@@ -76,7 +81,7 @@ async function learning({ call, serve }: HarnessBrowser): Promise<Measurement[]>
   const from = performance.now();
   const output = await call<typeof learnInBrowser>('tools/learn/learn.browser.ts', {
     learn: { ...learned, pictures, method: 'dreambooth-lora', preset: 'balanced', resume: null },
-    backend: 'wasm',
+    backend: BROWSER_BACKEND,
     model,
   });
   const balanced = performance.now() - from;
@@ -93,24 +98,34 @@ async function learning({ call, serve }: HarnessBrowser): Promise<Measurement[]>
   };
   const timed = async (fit: FitInput | null): Promise<number> => {
     const begun = performance.now();
-    const input = { model, backend: 'wasm' as const, edit: { ...edit, fit } };
+    const input = { model, backend: BROWSER_BACKEND, edit: { ...edit, fit } };
     await call<typeof editInBrowser>('tools/edit/in-browser.ts', input);
     return performance.now() - begun;
   };
   const plain = await timed(null);
   const fitted = await timed({ options: {}, file: null });
   return [
-    { name: 'wasm: an edit with it, model loaded anew', value: plain, unit: 'ms', target: EDIT },
-    { name: 'wasm: fitting it to the photo first', value: fitted - plain, unit: 'ms', target: FIT },
     {
-      name: 'wasm: a concept, Balanced, from Learn to its file',
+      name: `${BROWSER_BACKEND}: an edit with it, model loaded anew`,
+      value: plain,
+      unit: 'ms',
+      target: EDIT,
+    },
+    {
+      name: `${BROWSER_BACKEND}: fitting it to the photo first`,
+      value: fitted - plain,
+      unit: 'ms',
+      target: FIT,
+    },
+    {
+      name: `${BROWSER_BACKEND}: a concept, Balanced, from Learn to its file`,
       value: balanced,
       unit: 'ms',
       target: BALANCED,
       note: `${total} steps`,
     },
     {
-      name: 'wasm: samples and checkpoints ÷ steps of learning',
+      name: `${BROWSER_BACKEND}: samples and checkpoints ÷ steps of learning`,
       value: 100 * timings.overheadShare!,
       unit: '%',
       target: OVERHEAD,

@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
+import { onHardware } from '../tools/chromium';
 import { creation } from './creation';
 import { flatFits, flatMemory, flatWebGpu } from './flat-memory';
 import { jaxJs } from './jax-js';
@@ -60,5 +61,8 @@ for (const [name, bench] of Object.entries(BENCHES)) {
   }
   for (const measurement of result) console.log(row(measurement));
   const record = { date: new Date().toISOString(), machine: machine(), measurements: result };
-  await writeFile(join(RESULTS, `${name}.json`), `${JSON.stringify(record, null, 2)}\n`);
+  await writeFile(
+    join(RESULTS, `${name}${onHardware ? '-gpu' : ''}.json`),
+    `${JSON.stringify(record, null, 2)}\n`,
+  );
 }

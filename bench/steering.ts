@@ -3,7 +3,7 @@ import { personalizationMethods } from '../src/personalization/methods';
 import { loadOrtNode } from '../src/runtime/ort-node';
 import { diskTree } from '../tools/disk-tree';
 import { withBrowser } from '../tools/harness/browser';
-import { type Bench, type Contender, type Measurement, takeTurns } from './measure';
+import { type Bench, BROWSER_BACKEND, type Contender, type Measurement, takeTurns } from './measure';
 import { createSteering, type SteeringSpec } from './steering-steps';
 import type { run as steerInBrowser } from './steering-steps.browser';
 import { createSteps, type StepSpec } from './steps';
@@ -33,8 +33,8 @@ export const steering: Bench = async () => {
   };
   return withBrowser(async ({ call, serve }) => {
     const model = serve(STARTER);
-    const backend = 'wasm';
-    const wasm: Clock = {
+    const backend = BROWSER_BACKEND;
+    const browser: Clock = {
       step: (spec) => (runs) =>
         call<typeof stepInBrowser>('bench/steps.browser.ts', { model, spec: { ...spec, backend }, runs }),
       steering: (spec) => (runs) =>
@@ -45,7 +45,7 @@ export const steering: Bench = async () => {
         }),
     };
     const all: Measurement[] = [];
-    for (const [where, clock] of Object.entries({ node, wasm })) {
+    for (const [where, clock] of Object.entries({ node, [backend]: browser })) {
       for (const method of Object.keys(personalizationMethods))
         all.push(...(await against(where, method, clock)));
     }

@@ -4,7 +4,7 @@ import { personalizationMethods } from '../src/personalization/methods';
 import { loadOrtNode } from '../src/runtime/ort-node';
 import { diskTree } from '../tools/disk-tree';
 import { withBrowser } from '../tools/harness/browser';
-import { type Bench, type Contender, type Measurement, takeTurns } from './measure';
+import { type Bench, BROWSER_BACKEND, type Contender, type Measurement, takeTurns } from './measure';
 import { createSteps, type StepSpec } from './steps';
 import type { run as stepInBrowser } from './steps.browser';
 
@@ -24,10 +24,10 @@ export const training: Bench = async () => {
         (spec) => (runs) =>
           browser.call<typeof stepInBrowser>('bench/steps.browser.ts', {
             model,
-            spec: { ...spec, backend: 'wasm' },
+            spec: { ...spec, backend: BROWSER_BACKEND },
             runs,
           }),
-        'wasm',
+        BROWSER_BACKEND,
       )),
     ];
   });

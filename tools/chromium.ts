@@ -24,7 +24,18 @@ export function findChromium(): string | undefined {
   );
 }
 
-/** Launch options that give headless Chromium a software WebGPU adapter (SwiftShader) where there is no GPU. */
+/** WEBGPU_ADAPTER=hardware: WebGPU on this machine's GPU, which on Linux is reached through Vulkan. */
+export const onHardware = process.env.WEBGPU_ADAPTER === 'hardware';
+
+const SOFTWARE_ADAPTER = ['--use-webgpu-adapter=swiftshader'];
+const HARDWARE_ADAPTER = [
+  '--ignore-gpu-blocklist',
+  ...(process.platform === 'linux'
+    ? ['--enable-features=Vulkan', '--use-angle=vulkan', '--disable-vulkan-surface']
+    : []),
+];
+
+/** Launch options that give headless Chromium WebGPU: a software adapter (SwiftShader), unless hardware is asked for. */
 export function chromiumLaunch(): LaunchOptions {
   const executablePath = findChromium();
   return {
@@ -35,7 +46,7 @@ export function chromiumLaunch(): LaunchOptions {
       '--disable-component-update',
       '--no-first-run',
       '--enable-unsafe-webgpu',
-      '--use-webgpu-adapter=swiftshader',
+      ...(onHardware ? HARDWARE_ADAPTER : SOFTWARE_ADAPTER),
     ],
   };
 }
