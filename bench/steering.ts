@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { personalizationMethods } from '../src/personalization/methods';
 import { loadOrtNode } from '../src/runtime/ort-node';
+import { onHardware } from '../tools/chromium';
 import { diskTree } from '../tools/disk-tree';
 import { withBrowser } from '../tools/harness/browser';
 import { type Bench, BROWSER_BACKEND, type Contender, type Measurement, takeTurns } from './measure';
@@ -45,7 +46,7 @@ export const steering: Bench = async () => {
         }),
     };
     const all: Measurement[] = [];
-    for (const [where, clock] of Object.entries({ node, [backend]: browser })) {
+    for (const [where, clock] of Object.entries({ ...(!onHardware && { node }), [backend]: browser })) {
       for (const method of Object.keys(personalizationMethods))
         all.push(...(await against(where, method, clock)));
     }

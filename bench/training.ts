@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { LearnOptions } from '../src/personalization/method';
 import { personalizationMethods } from '../src/personalization/methods';
 import { loadOrtNode } from '../src/runtime/ort-node';
+import { onHardware } from '../tools/chromium';
 import { diskTree } from '../tools/disk-tree';
 import { withBrowser } from '../tools/harness/browser';
 import { type Bench, BROWSER_BACKEND, type Contender, type Measurement, takeTurns } from './measure';
@@ -18,18 +19,20 @@ export const training: Bench = async () => {
   const node = createSteps(loadOrtNode, diskTree(STARTER));
   return withBrowser(async (browser) => {
     const model = browser.serve(STARTER);
-    return [
-      ...(await against((spec) => (runs) => node.time({ ...spec, backend: 'node' }, runs), 'node')),
-      ...(await against(
-        (spec) => (runs) =>
-          browser.call<typeof stepInBrowser>('bench/steps.browser.ts', {
-            model,
-            spec: { ...spec, backend: BROWSER_BACKEND },
-            runs,
-          }),
-        BROWSER_BACKEND,
-      )),
-    ];
+    const backend = BROWSER_BACKEND;
+    const inNode = onHardware
+      ? []
+      : await against((spec) => (runs) => node.time({ ...spec, backend: 'node' }, runs), 'node');
+    const inBrowser = await against(
+      (spec) => (runs) =>
+        browser.call<typeof stepInBrowser>('bench/steps.browser.ts', {
+          model,
+          spec: { ...spec, backend },
+          runs,
+        }),
+      backend,
+    );
+    return [...inNode, ...inBrowser];
   });
 };
 
