@@ -16,7 +16,8 @@ import type { run as editInBrowser } from '../tools/edit/in-browser';
 import { type HarnessBrowser, withBrowser } from '../tools/harness/browser';
 import { readImage } from '../tools/images';
 import type { run as learnInBrowser } from '../tools/learn/learn.browser';
-import { type Bench, BROWSER_BACKEND, type Measurement, median } from './measure';
+import { BROWSER_BACKEND } from './browser-backend';
+import { type Bench, type Measurement, median } from './measure';
 
 const PUBLIC = join(import.meta.dirname, '../public');
 const STARTER = join(PUBLIC, 'models/starter');

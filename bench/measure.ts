@@ -1,8 +1,3 @@
-import { onHardware } from '../tools/chromium';
-
-/** What the browser computes on: a software WebGPU adapter is no measure of one. */
-export const BROWSER_BACKEND = onHardware ? ('webgpu' as const) : ('wasm' as const);
-
 /** One line of a bench's table. */
 export interface Measurement {
   readonly name: string;

@@ -3,6 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { onHardware } from '../tools/chromium';
+import { withBrowser } from '../tools/harness/browser';
+import type { run as adapter } from './adapter.browser';
 import { creation } from './creation';
 import { flatFits, flatMemory, flatWebGpu } from './flat-memory';
 import { jaxJs } from './jax-js';
@@ -37,7 +39,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
 const RESULTS = join(import.meta.dirname, 'results');
 
 /** What the numbers were measured on; a load above the number of cores means that they are noisy. */
-const machine = () => ({
+const machine = async () => ({
+  ...(onHardware && {
+    gpu: await withBrowser(({ call }) => call<typeof adapter>('bench/adapter.browser.ts', null)),
+  }),
   cpu: cpus()[0]?.model ?? 'unknown',
   cores: cpus().length,
   node: process.version,
@@ -60,7 +65,7 @@ for (const [name, bench] of Object.entries(BENCHES)) {
     continue;
   }
   for (const measurement of result) console.log(row(measurement));
-  const record = { date: new Date().toISOString(), machine: machine(), measurements: result };
+  const record = { date: new Date().toISOString(), machine: await machine(), measurements: result };
   await writeFile(
     join(RESULTS, `${name}${onHardware ? '-gpu' : ''}.json`),
     `${JSON.stringify(record, null, 2)}\n`,

@@ -5,7 +5,8 @@ import { loadOrtNode } from '../src/runtime/ort-node';
 import { onHardware } from '../tools/chromium';
 import { diskTree } from '../tools/disk-tree';
 import { withBrowser } from '../tools/harness/browser';
-import { type Bench, BROWSER_BACKEND, type Contender, type Measurement, takeTurns } from './measure';
+import { BROWSER_BACKEND } from './browser-backend';
+import { type Bench, type Contender, type Measurement, takeTurns } from './measure';
 import { createSteps, type StepSpec } from './steps';
 import type { run as stepInBrowser } from './steps.browser';
 

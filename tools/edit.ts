@@ -43,7 +43,7 @@ async function main(): Promise<void> {
     const looks: Extract<EditEvent, { kind: 'preview' }>[] = [];
     const from = performance.now();
     const folder = args.model ?? join(import.meta.dirname, '../public/models/starter');
-    const output = await BACKENDS[args.backend](input, folder, (event) => {
+    const output = await BACKENDS[args.backend](input, folder, args.gpuMemory, (event) => {
       if (event.kind === 'preview') looks.push(event);
       const job = event.kind === 'fit' ? event.event : event;
       if (job.kind === 'notice') console.error(job.message);

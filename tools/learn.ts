@@ -81,7 +81,7 @@ async function main(): Promise<void> {
   };
   const folder = args.model ?? join(import.meta.dirname, '../public/models/starter');
   try {
-    const { result, file } = await BACKENDS[args.backend](input, folder, watch, stop.signal, args.threads);
+    const { result, file } = await BACKENDS[args.backend](input, folder, watch, stop.signal, args);
     disk.add(() => writeAtomically(out, file));
     await disk.done();
     const { learned, timings } = result;

@@ -11,7 +11,8 @@ export function browserHost(): EngineHost {
   const siteRoot = new URL('..', globalThis.location.href).href;
   const blobs = opfsBlobs();
   return {
-    startBackend: (force) => startBackend({ load: loadOrtWeb, ...(force && { force }) }),
+    startBackend: ({ backend: force, gpuMemory } = {}) =>
+      startBackend({ load: loadOrtWeb, ...(force && { force }), ...(gpuMemory && { gpuMemory }) }),
     openModel: (id) => openModel(id, siteRoot),
     readImage: (id) => getImage(blobs, id),
     writeImage: (pixels, name) => putImage(blobs, pixels, name),

@@ -1,28 +1,28 @@
 import { expect, test } from 'vitest';
 import { personalizationMethods } from '../personalization/methods';
 import { openBackend } from '../runtime/backend';
-import type { BackendName } from '../runtime/capabilities';
 import { loadOrtNode } from '../runtime/ort-node';
 import { memoryBlobs } from '../storage/blobs';
 import { createLocalEngine } from './engine';
+import type { RunsOn } from './host';
 import { tinyHost, tinyPicture, tinyTree } from './tiny-tree';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
 const host = tinyHost(backend, tinyTree(), memoryBlobs());
 
 test('the backend that is asked for is opened, once', async () => {
-  const asked: (BackendName | undefined)[] = [];
+  const asked: (RunsOn | undefined)[] = [];
   const engine = createLocalEngine({
     ...host,
-    startBackend(force) {
-      asked.push(force);
+    startBackend(on) {
+      asked.push(on);
       return host.startBackend();
     },
   });
-  const { model } = await engine.info('tiny', 'wasm');
+  const { model } = await engine.info('tiny', { backend: 'wasm', gpuMemory: 2 ** 33 });
   expect(model).toMatchObject({ id: 'tiny', label: 'Tiny', size: 16, family: null });
   await engine.info('tiny');
-  expect(asked).toEqual(['wasm']);
+  expect(asked).toEqual([{ backend: 'wasm', gpuMemory: 2 ** 33 }]);
 });
 
 test('freeing models spares the one that a paused run trains on', async () => {

@@ -5,7 +5,6 @@ import { readConceptBase } from '../formats/model-folder';
 import { fromTensor } from '../formats/tensor';
 import { learnFields, presetsOf } from '../personalization/method';
 import { personalizationMethods } from '../personalization/methods';
-import type { BackendName } from '../runtime/capabilities';
 import { type SteerOverrides, steerDefaults, steerFields } from '../steering/options';
 import { type PickedFolder, pickedTree } from '../storage/picked-folder';
 import { memoizePromise, mutex } from '../util/async';
@@ -36,7 +35,7 @@ import type {
 } from './events';
 import { fitJob, type KnownFits } from './fit-job';
 import { type Frames, openFrames } from './frames';
-import type { EngineHost } from './host';
+import type { EngineHost, RunsOn } from './host';
 import { learnJob } from './learn-job';
 import { type EditingOverrides, type LearningOverrides, loadModel, readModelInfo } from './load-model';
 import { lookJob } from './look-job';
@@ -48,10 +47,10 @@ export interface Engine {
   /**
    * What runs here, with the edit defaults that suit `model`.
    *
-   * @param backend  use this one or none; counts in the first call alone. Default: the best that computes correctly
+   * @param on  use this backend or none, this much of the card's memory; counts in the first call alone
    * @throws AppError UNSUPPORTED_MODEL, also when no such model is installed; BAD_REQUEST without that backend
    */
-  info(model?: string, backend?: BackendName): Promise<EngineInfo>;
+  info(model?: string, on?: RunsOn): Promise<EngineInfo>;
   /** Whether a folder is a model that runs here; see `checkModel`. @throws AppError that says why it is not */
   checkModel(folder: PickedFolder): Promise<CheckedModel>;
   /** Free what is loaded of all models but this one, and those that are trained on, once the job in progress has ended. */
@@ -69,7 +68,7 @@ export interface Engine {
 
 /** The engine without the thread boundary: jobs are plain generators. For Node and tests. */
 export interface LocalEngine {
-  info(model?: string, backend?: BackendName): Promise<EngineInfo>;
+  info(model?: string, on?: RunsOn): Promise<EngineInfo>;
   checkModel(tree: FileTree): Promise<CheckedModel>;
   release(keep: string): Promise<void>;
   edit(request: EditRequest, signal: AbortSignal): AsyncGenerator<EditEvent, void>;
@@ -81,7 +80,7 @@ export interface LocalEngine {
 }
 
 export function createLocalEngine(host: EngineHost): LocalEngine {
-  let asked: BackendName | undefined;
+  let asked: RunsOn | undefined;
   const start = memoizePromise((_: 'backend') => host.startBackend(asked));
   const models = modelCache(async (id, precision) => {
     const [tree, { backend }] = await Promise.all([host.openModel(id), start('backend')]);
@@ -128,8 +127,8 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
     return { pixels: fromTensor(whole), gain };
   };
   return {
-    async info(model = 'starter', backend) {
-      asked = backend;
+    async info(model = 'starter', on) {
+      asked = on;
       const [{ capabilities }, info] = await Promise.all([
         start('backend'),
         host.openModel(model).then((tree) => readModelInfo(tree)),
@@ -169,7 +168,7 @@ export function createLocalEngine(host: EngineHost): LocalEngine {
 export function createEngine(host: EngineHost): Engine {
   const engine = createLocalEngine(host);
   return {
-    info: (model, backend) => engine.info(model, backend),
+    info: (model, on) => engine.info(model, on),
     checkModel: (folder) => engine.checkModel(pickedTree(folder)),
     release: (keep) => engine.release(keep),
     decodeFrame: (request) => engine.decodeFrame(request),

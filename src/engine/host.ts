@@ -4,12 +4,18 @@ import type { BackendName, Capabilities } from '../runtime/capabilities';
 import type { FileTree } from '../util/byte-source';
 import type { Pixels } from '../util/pixels';
 
+/** What the person wants it to run on. */
+export interface RunsOn {
+  /** absent: the best that works */
+  readonly backend?: BackendName;
+  /** bytes of the graphics card's memory to count on; absent: 4 GiB */
+  readonly gpuMemory?: number;
+}
+
 /** What the engine needs from where it runs: a browser's worker or Node. The engine itself touches neither. */
 export interface EngineHost {
   /** Open the best backend that works here, or the one that is asked for, once. */
-  startBackend(
-    force?: BackendName,
-  ): Promise<{ readonly backend: Backend; readonly capabilities: Capabilities }>;
+  startBackend(on?: RunsOn): Promise<{ readonly backend: Backend; readonly capabilities: Capabilities }>;
   /** @throws AppError UNSUPPORTED_MODEL when no model has this id */
   openModel(id: string): Promise<FileTree>;
   /** @throws AppError BAD_FILE when nothing is stored under the id */

@@ -236,10 +236,10 @@ async function readJson(
   throw new AppError('BAD_FILE', `${tree.name}: ${path} is not a JSON object`, { path });
 }
 
-/** Bytes that a job may take: WASM addresses 4 GiB, a page's share of a GPU is unknown and taken as 4 GiB. */
-export function memoryLimits(backend: Backend): { readonly total: number; readonly tensor?: number } {
-  const gib = 2 ** 30;
-  if (backend.device)
-    return { total: 4 * gib, tensor: backend.device.gpu.limits.maxStorageBufferBindingSize };
-  return { total: backend.name === 'wasm' ? 3 * gib : 16 * gib };
+/** Bytes that a job and, on a GPU, one of its tensors may take. */
+export function memoryLimits({ allowance, device }: Backend): {
+  readonly total: number;
+  readonly tensor?: number;
+} {
+  return { total: allowance, ...(device && { tensor: device.gpu.limits.maxStorageBufferBindingSize }) };
 }

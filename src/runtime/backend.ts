@@ -16,6 +16,8 @@ export interface BackendOptions {
   readonly layout?: Layout;
   /** WebGPU only: false where the driver's subgroup operations are broken; default true */
   readonly subgroups?: boolean;
+  /** WebGPU only: bytes of the GPU's memory to count on; a browser does not tell how much there is. Default 4 GiB */
+  readonly gpuMemory?: number;
   /** what ORT itself prints; default 'error' */
   readonly logLevel?: LogLevel;
 }
@@ -29,6 +31,8 @@ export interface Backend {
   readonly threads: number;
   readonly layout: Layout;
   readonly memory: MemoryMeter;
+  /** bytes that everything on it together may take: no job that needs more is begun */
+  readonly allowance: number;
   /** Calls into ORT must not overlap (create, run, release; any session): every one goes through here. */
   readonly exclusive: ReturnType<typeof mutex>;
   /** Fulfils whatever sessions need on this backend. */
@@ -58,6 +62,7 @@ export async function openBackend(name: BackendName, options: BackendOptions): P
     threads,
     layout,
     memory: new MemoryMeter(),
+    allowance: { webgpu: options.gpuMemory ?? 4 * GIB, wasm: 3 * GIB, node: 16 * GIB }[name],
     exclusive,
     sessionOptions: {
       executionProviders: [provider(name, device, layout)],
@@ -70,6 +75,9 @@ export async function openBackend(name: BackendName, options: BackendOptions): P
     dispose: () => device?.destroy(),
   };
 }
+
+/** WASM addresses 4 of them. */
+const GIB = 2 ** 30;
 
 const SEVERITY = { verbose: 0, info: 1, warning: 2, error: 3, fatal: 4 } as const;
 

@@ -1,3 +1,5 @@
+import { requestAdapter } from './adapter';
+
 /** Where networks can run. 'node' is onnxruntime-node's CPU provider. */
 export type BackendName = 'webgpu' | 'wasm' | 'node';
 
@@ -71,7 +73,7 @@ export async function probeCapabilities(env: Environment = globalThis): Promise<
 }
 
 async function probeAdapter(gpu: GPU | undefined): Promise<Capabilities['adapter']> {
-  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
+  const adapter = await requestAdapter(gpu);
   if (!adapter) return null;
   const { info, features, limits } = adapter;
   const { vendor, architecture, description } = info;

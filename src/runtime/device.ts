@@ -1,5 +1,6 @@
 import { orAborted } from '../util/async';
 import { AppError } from '../util/errors';
+import { requestAdapter } from './adapter';
 
 /** Used where present: fp16 storage and arithmetic, faster reductions, ORT's own profiling. */
 const WANTED_FEATURES = ['shader-f16', 'subgroups', 'subgroup-size-control', 'timestamp-query'];
@@ -48,7 +49,7 @@ export class Device {
     gpu = globalThis.navigator?.gpu,
     subgroups = true,
   }: DeviceOptions = {}): Promise<Device> {
-    const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
+    const adapter = await requestAdapter(gpu);
     if (!adapter) throw new AppError('NO_WEBGPU', 'this browser offers no WebGPU adapter');
     const requiredFeatures = WANTED_FEATURES.filter(
       (feature) => adapter.features.has(feature) && (subgroups || !feature.startsWith('subgroup')),

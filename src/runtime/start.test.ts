@@ -54,3 +54,11 @@ test('WebGPU is preferred on a GPU, WASM on a software adapter or none, one thre
   });
   expect(usableThreads(page(null, false))).toBe(1);
 });
+
+test('an adapter that a starting browser gives late is found', async () => {
+  const { navigator } = page({ vendor: 'nvidia', architecture: 'hopper' });
+  let asked = 0;
+  const late = { requestAdapter: async () => (asked++ < 2 ? null : navigator!.gpu!.requestAdapter()) };
+  const env = { crossOriginIsolated: true, navigator: { ...navigator, gpu: late as GPU } };
+  expect(await probeCapabilities(env)).toMatchObject({ backend: 'webgpu', adapter: { vendor: 'nvidia' } });
+});

@@ -4,7 +4,7 @@ import { AppError } from '../util/errors';
 import { currentDocument, documentStore } from './document-store';
 import { reportError } from './errors';
 import { isIdle, notify, type Session, session, sessionStore, setSession } from './session-store';
-import { type BackendChoice, setSettings, settings } from './settings-store';
+import { type Settings, setSettings, settings } from './settings-store';
 import { engine } from './workers';
 
 /** Start the engine (or let it start again after a loss) and learn what it can do. */
@@ -46,8 +46,9 @@ async function readInfo(): Promise<void> {
 }
 
 async function infoOf(model: string): Promise<Pick<Session, 'info' | 'noModel'>> {
-  const { backend } = settings();
-  const ask = (id: string) => engine.api.info(id, backend === 'auto' ? undefined : backend);
+  const { backend, gpuMemory } = settings();
+  const on = { ...(backend !== 'auto' && { backend }), gpuMemory: gpuMemory * 2 ** 30 };
+  const ask = (id: string) => engine.api.info(id, on);
   try {
     return { info: await ask(model), noModel: null };
   } catch (error) {
@@ -80,9 +81,9 @@ export function restartEngine(): void {
   else void startEngine();
 }
 
-/** Run on another part of this computer from now on. Nothing may be running. */
-export function chooseBackend(backend: BackendChoice): void {
-  setSettings({ backend });
+/** Run on another part of this computer, or count on more of it, from now on. Nothing may be running. */
+export function chooseHardware(choice: Partial<Pick<Settings, 'backend' | 'gpuMemory'>>): void {
+  setSettings(choice);
   restartEngine();
 }
 

@@ -10,6 +10,8 @@ export interface Settings {
   /** advanced options are open */
   readonly advanced: boolean;
   readonly backend: BackendChoice;
+  /** GiB of the graphics card's memory to count on */
+  readonly gpuMemory: number;
   /** brush diameter, screen px */
   readonly brushSize: number;
   readonly exportFormat: ExportFormat;
@@ -28,6 +30,7 @@ export const settingsStore = createStore<Settings>()(
     (): Settings => ({
       advanced: false,
       backend: 'auto',
+      gpuMemory: 4,
       brushSize: 48,
       exportFormat: 'png',
       exportQuality: 90,

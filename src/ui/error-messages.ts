@@ -60,7 +60,7 @@ export const errorMessages: Readonly<Record<ErrorCode | 'UNEXPECTED', ErrorMessa
   TOO_BIG: {
     title: 'This is too large for the browser',
     reason: true,
-    safe: 'Nothing was changed. A version with fewer pixels, or a smaller model, works.',
+    safe: 'Nothing was changed. A version with fewer pixels, or a smaller model, works. Where the graphics card has more memory, say so under Advanced.',
     action: another,
   },
   UNSUPPORTED_MODEL: {

@@ -6,7 +6,7 @@ import { FIT_ARGUMENTS, FIT_USAGE, type FitArguments, readFitArguments } from '.
 
 export const USAGE = `usage: npm run edit -- --source FILE --source-prompt P --target-prompt P --out DIR
          [--edit sds|dds|dds-s|dds-sm] [--subject WORDS] [--mask FILE] [--square X,Y,SIZE] [--steps N] [--guidance W]
-         [--seed N] [--option NAME=VALUE]... [--model DIR] [--backend node|wasm|webgpu]
+         [--seed N] [--option NAME=VALUE]... [--model DIR] [--backend node|wasm|webgpu] [--gpu-memory GB]
          [--concept FILE [--fit [--fit-file FILE] [--fit-steps N]...]] [--attention] [--directions]
        npm run edit -- --demo --out DIR
 
@@ -23,6 +23,8 @@ export interface EditArguments {
   /** folder of a checkpoint; null: the starter */
   readonly model: string | null;
   readonly backend: BackendName;
+  /** GiB that WebGPU may take; null: as much as the page counts on */
+  readonly gpuMemory: number | null;
   /** concept file of any layout */
   readonly concept: string | null;
   /** null: the concept as it was learned */
@@ -63,6 +65,7 @@ export function readArguments(argv: readonly string[]): EditArguments {
   }
   if (values.steps !== undefined) options.steps = number('--steps', values.steps);
   if (values.guidance !== undefined) options.guidanceScale = number('--guidance', values.guidance);
+  const gpuMemory = values['gpu-memory'];
   const seed = values.seed === undefined ? null : number('--seed', values.seed);
   if (seed !== null && (!Number.isSafeInteger(seed) || seed < 0))
     throw wrong(`--seed must be a whole number from 0, not "${values.seed}"`);
@@ -74,6 +77,7 @@ export function readArguments(argv: readonly string[]): EditArguments {
     out: required('out'),
     model: values.model ?? null,
     backend,
+    gpuMemory: gpuMemory === undefined ? null : number('--gpu-memory', gpuMemory),
     concept: values.concept ?? null,
     fit: refused(() => readFitArguments(values)),
     attention: values.attention ?? false,
@@ -115,6 +119,7 @@ function parse(argv: readonly string[]) {
         option: { type: 'string', multiple: true },
         model: text,
         backend: text,
+        'gpu-memory': text,
         concept: text,
         out: text,
         attention: { type: 'boolean' },

@@ -9,18 +9,23 @@ import { type EditInput, type EditNews, type EditOutput, runEdit } from './run';
 export type EditBackend = (
   input: EditInput,
   folder: string,
+  gpuMemory: number | null,
   watch: (event: EditNews) => void,
 ) => Promise<EditOutput>;
 
 const browser =
   (backend: BackendName): EditBackend =>
-  (edit, folder, watch) =>
+  (edit, folder, gpuMemory, watch) =>
     withBrowser(({ call, serve }) =>
-      call<typeof runInBrowser>('tools/edit/in-browser.ts', { edit, backend, model: serve(folder) }, watch),
+      call<typeof runInBrowser>(
+        'tools/edit/in-browser.ts',
+        { edit, backend, gpuMemory, model: serve(folder) },
+        watch,
+      ),
     );
 
 export const BACKENDS: Readonly<Record<BackendName, EditBackend>> = {
-  node: (input, folder, watch) =>
+  node: (input, folder, _, watch) =>
     runEdit(
       nodeHost(async () => diskTree(folder)),
       input,

@@ -6,7 +6,8 @@ import { AppError } from '../../src/util/errors';
 export const USAGE = `usage: npm run learn -- --refs DIR --class-word W --out FILE.safetensors
          [--method textual-inversion|dreambooth|dreambooth-lora|custom-diffusion] [--name N] [--token T]
          [--preset quick|balanced|best] [--steps N] [--option NAME=NUMBER]... [--seed N] [--model DIR]
-         [--backend node|wasm|webgpu] [--threads N] [--samples DIR] [--resume CHECKPOINT]
+         [--backend node|wasm|webgpu] [--threads N] [--gpu-memory GB] [--samples DIR]
+         [--resume CHECKPOINT]
 Ctrl-C keeps a checkpoint beside --out; --resume takes it up with the same other arguments.`;
 
 export interface LearnArguments {
@@ -27,6 +28,8 @@ export interface LearnArguments {
   readonly backend: BackendName;
   /** of the node backend; null: as many as it likes */
   readonly threads: number | null;
+  /** GiB that WebGPU may take; null: as much as the page counts on */
+  readonly gpuMemory: number | null;
   readonly samples: string | null;
   readonly resume: string | null;
 }
@@ -46,6 +49,7 @@ const KNOWN = {
   model: text,
   backend: text,
   threads: text,
+  'gpu-memory': text,
   samples: text,
   resume: text,
 } as const;
@@ -58,7 +62,7 @@ export function readArguments(argv: readonly string[]): LearnArguments {
     if (!value) throw wrong(`--${name} is missing`);
     return value;
   };
-  const whole = (name: 'steps' | 'seed' | 'threads', least: number): number | null => {
+  const whole = (name: 'steps' | 'seed' | 'threads' | 'gpu-memory', least: number): number | null => {
     const given = values[name];
     if (given === undefined) return null;
     const value = Number(given);
@@ -95,6 +99,7 @@ export function readArguments(argv: readonly string[]): LearnArguments {
     model: values.model ?? null,
     backend,
     threads: whole('threads', 1),
+    gpuMemory: whole('gpu-memory', 1),
     samples: values.samples ?? null,
     resume: values.resume ?? null,
   };

@@ -3,6 +3,7 @@ import { AppError } from '../../src/util/errors';
 import { diskTree } from '../disk-tree';
 import { withBrowser } from '../harness/browser';
 import { nodeHost } from '../node-host';
+import type { LearnArguments } from './arguments';
 import type { run as runInBrowser } from './learn.browser';
 import { type LearnInput, type LearnNews, type LearnOutput, runLearn } from './run';
 
@@ -12,19 +13,19 @@ export type LearnBackend = (
   folder: string,
   watch: (news: LearnNews) => void,
   signal: AbortSignal,
-  threads: number | null,
+  hardware: Pick<LearnArguments, 'threads' | 'gpuMemory'>,
 ) => Promise<LearnOutput>;
 
 const browser =
   (backend: BackendName): LearnBackend =>
-  (learn, folder, watch, signal) =>
+  (learn, folder, watch, signal, { gpuMemory }) =>
     withBrowser(async ({ call, serve }) => {
       const module = 'tools/learn/learn.browser.ts';
       const cancel = (): void => void call<typeof runInBrowser>(module, null).catch(() => {});
       signal.addEventListener('abort', cancel, { once: true });
       const output = await call<typeof runInBrowser>(
         module,
-        { learn, backend, model: serve(folder) },
+        { learn, backend, gpuMemory, model: serve(folder) },
         watch,
       ).catch((error: unknown) => {
         // AbortError does not keep its class across the harness
@@ -34,7 +35,7 @@ const browser =
     }, 'ask');
 
 export const BACKENDS: Readonly<Record<BackendName, LearnBackend>> = {
-  node: (input, folder, watch, signal, threads) =>
+  node: (input, folder, watch, signal, { threads }) =>
     runLearn(
       nodeHost(async () => diskTree(folder), threads ?? undefined),
       input,

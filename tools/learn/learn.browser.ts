@@ -11,6 +11,8 @@ import { type LearnInput, type LearnNews, type LearnOutput, runLearn } from './r
 type BrowserInput = {
   readonly learn: LearnInput;
   readonly backend: BackendName;
+  /** GiB; null: the default */
+  readonly gpuMemory?: number | null;
   /** address of the checkpoint's folder */
   readonly model: string;
 } | null;
@@ -24,9 +26,14 @@ export const run: BrowserFunction<BrowserInput, LearnNews, LearnOutput | null> =
     return null;
   }
   abort = new AbortController();
-  const { learn, backend, model } = input;
+  const { learn, backend, gpuMemory, model } = input;
   const host = blobHost(memoryBlobs(), {
-    startBackend: () => startBackend({ load: loadOrtWeb, force: backend }),
+    startBackend: () =>
+      startBackend({
+        load: loadOrtWeb,
+        force: backend,
+        ...(gpuMemory && { gpuMemory: gpuMemory * 2 ** 30 }),
+      }),
     openModel: async (id) => httpTree(new URL(model), id),
   });
   return runLearn(host, learn, emit, abort.signal);

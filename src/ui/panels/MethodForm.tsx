@@ -14,7 +14,7 @@ import { useDocument, useSession, useSettings } from '../../state/use-store';
 import { Choice } from '../parts/choices';
 import { OptionInput } from '../parts/OptionInput';
 import { SeedInput } from '../parts/SeedInput';
-import { BackendChoice } from './BackendChoice';
+import { Hardware } from './Hardware';
 
 /** In sight without opening anything. */
 const simple = ['steps'];
@@ -67,7 +67,7 @@ export function MethodForm() {
           >
             <RotateCcw aria-hidden size={14} /> Reset to defaults
           </Button>
-          <BackendChoice />
+          <Hardware />
         </DisclosurePanel>
       </Disclosure>
     </section>
