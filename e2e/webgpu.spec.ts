@@ -23,6 +23,9 @@ test('on WebGPU a concept is learned on an opened model, resumed to the same bit
   await studio.set('Steps', 1);
   await studio.runsOn('Graphics card (WebGPU)');
   await expect(page.getByText('Edits run on the graphics card.')).toBeVisible({ timeout: 120_000 });
+  await page.getByRole('button', { name: 'Graphics memory' }).click();
+  await page.getByRole('option', { name: '8 GB', exact: true }).click();
+  await expect(page.getByRole('button', { name: '8 GB Graphics memory' })).toBeEnabled({ timeout: 120_000 });
 
   await studio.conceptFromDemo(STEPS);
   const learned = page.getByText('Miso is learned', { exact: true });
