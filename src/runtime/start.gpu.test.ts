@@ -13,8 +13,13 @@ test('a software adapter is passed over for WASM', async ({ skip }) => {
 });
 
 test('by force WebGPU is used, in the layout that ORT prefers', async () => {
-  const { backend, capabilities } = await startBackend({ load: loadOrtWeb, force: 'webgpu' });
+  const { backend, capabilities } = await startBackend({
+    load: loadOrtWeb,
+    force: 'webgpu',
+    gpuMemory: 2 ** 33,
+  });
   expect([backend.name, backend.layout, capabilities.backend]).toEqual(['webgpu', 'NHWC', 'webgpu']);
+  expect(backend.allowance).toBe(2 ** 33);
   expect(capabilities.notes.join()).not.toContain('passed over');
   backend.dispose();
 });
