@@ -94,7 +94,11 @@ export function createSteering(load: OrtLoader, tree: FileTree) {
         {},
       );
       let step = 0;
-      return timed(async () => trainer.step(await batch(step++), 1e-6));
+      // what the frozen model says is asked for two steps at once
+      const two = timed(async () => {
+        for (let i = 0; i < 2; i++) await trainer.step(await batch(step++), 1e-6);
+      });
+      return async (runs) => (await two(runs)).map((ms) => ms / 2);
     }
     const chosen = options({
       samples: 2,

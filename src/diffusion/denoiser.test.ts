@@ -53,6 +53,12 @@ test('where memory holds one row but not two, guidance takes two passes with the
   const batched = await guided(once, x, 321, empty, words, 7.5);
   expect(maxDifference(await guided(twice, x, 321, empty, words, 7.5), batched)).toBeLessThan(1e-4);
 
+  // a timestep for each row
+  const two = stack([x, wave([1, 4, 8, 8], 5)]);
+  const levels = await once(two, [321, 17], stack([words, empty]));
+  const alone = stack([await once(x, 321, words), await once(rows(two, 1, 2), 17, empty)]);
+  expect(maxDifference(levels, alone)).toBeLessThan(1e-4);
+
   // asked for two rows at once, it runs them one by one
   const both = [stack([x, wave([1, 4, 8, 8], 5)]), 321, stack([empty, words]), wave([2, 5, 1], 4)] as const;
   const [whole, parts] = [await roomy.predict(...both), await tight.predict(...both)];

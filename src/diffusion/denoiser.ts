@@ -44,11 +44,16 @@ export interface Denoiser {
   readonly weights: WeightStore;
   /**
    * @param x             noisy latents [B,C,h,w]
-   * @param t             timestep of all rows, in [0, T)
+   * @param t             timestep of all rows or of each, in [0, T)
    * @param context       prompts [B,L,D]
    * @param tokenWeights  weight of each prompt token in each of K attention maps [B,L,K]; default zeros, K = 1
    */
-  predict(x: NdArray, t: number, context: NdArray, tokenWeights?: NdArray): Promise<Prediction>;
+  predict(
+    x: NdArray,
+    t: number | readonly number[],
+    context: NdArray,
+    tokenWeights?: NdArray,
+  ): Promise<Prediction>;
   /** Where every token of the prompts is attended to, by part of the UNet and size; arguments as in `predict`. */
   attend(x: NdArray, t: number, context: NdArray): Promise<readonly PartAttention[]>;
   dispose(): Promise<void>;
@@ -77,20 +82,20 @@ export function createDenoiser(config: UNetConfig, weights: WeightStore, options
 
   const pass = async (
     x: NdArray,
-    t: number,
+    timesteps: readonly number[],
     context: NdArray,
     tokenWeights: NdArray,
   ): Promise<Prediction> => {
     const [batch, , maps] = tokenWeights.shape as [number, number, number];
     const results = await (await subjectProgram(`${batch} ${maps}`)).run({
-      ...inputs(x, t, context),
+      ...inputs(x, timesteps, context),
       token_weights: { data: tokenWeights.data, shape: [batch, 1, tokens, maps] },
     });
     return { output: results.output!, attention: results.attention! };
   };
-  const inputs = (x: NdArray, t: number, context: NdArray) => ({
+  const inputs = (x: NdArray, timesteps: readonly number[], context: NdArray) => ({
     sample: x,
-    time_embedding: timestepEmbedding(Array(x.shape[0]!).fill(t), config.down[0]!.channels, config),
+    time_embedding: timestepEmbedding(timesteps, config.down[0]!.channels, config),
     encoder_hidden_states: context,
   });
 
@@ -99,11 +104,19 @@ export function createDenoiser(config: UNetConfig, weights: WeightStore, options
     weights,
     async predict(x, t, context, tokenWeights) {
       const batch = x.shape[0]!;
+      const timesteps = typeof t === 'number' ? Array<number>(batch).fill(t) : t;
       const weighted = tokenWeights ?? zeros([batch, tokens, 1]);
       const passes: Prediction[] = [];
       for (let at = 0; at < batch; at += maxBatch) {
         const end = Math.min(at + maxBatch, batch);
-        passes.push(await pass(rows(x, at, end), t, rows(context, at, end), rows(weighted, at, end)));
+        passes.push(
+          await pass(
+            rows(x, at, end),
+            timesteps.slice(at, end),
+            rows(context, at, end),
+            rows(weighted, at, end),
+          ),
+        );
       }
       return passes.length === 1
         ? passes[0]!
@@ -111,7 +124,7 @@ export function createDenoiser(config: UNetConfig, weights: WeightStore, options
     },
     async attend(x, t, context) {
       const { program, sites } = await partsProgram('all tokens');
-      const results = await program.run(inputs(x, t, context));
+      const results = await program.run(inputs(x, [t], context));
       return sites.map(({ part, count }, i) => ({ part, count, maps: results[`maps ${i}`]! }));
     },
     async dispose() {

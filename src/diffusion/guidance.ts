@@ -12,24 +12,44 @@ export interface Network {
 /** A network whose output is the predicted noise ε̂, whatever it was trained to output. */
 export type PredictNoise = Network;
 
+/** The same, also with a timestep for each row. */
+export interface PredictRows extends PredictNoise {
+  (x: NdArray, t: number | readonly number[], context: NdArray): Promise<NdArray>;
+}
+
 /**
  * Predict noise with any network. Differences of predictions (guidance, DDS) must be taken between noises: v and
  * sample outputs at one t differ from noise by a factor that depends on t (FORMATS.md 2.2).
  */
-export function noisePredictor(network: Network, schedule: Schedule): PredictNoise {
-  if (schedule.predictionType === 'epsilon') return network;
-  const predict = async (x: NdArray, t: number, context: NdArray): Promise<NdArray> => {
-    const output = await network(x, t, context);
-    return predictions(schedule.predictionType, output, x, levelAt(schedule, t)).eps;
-  };
+export function noisePredictor<T extends number | readonly number[]>(
+  network: ((x: NdArray, t: T, context: NdArray) => Promise<NdArray>) & Pick<Network, 'batched'>,
+  schedule: Schedule,
+) {
+  const predict = async (x: NdArray, t: T, context: NdArray): Promise<NdArray> =>
+    noiseOf(schedule, await network(x, t, context), x, t);
   return Object.assign(predict, { batched: network.batched ?? false });
 }
 
+/** ε̂ of a network's output [B,C,h,w] at x [B,C,h,w], t of all rows or of each. */
+export function noiseOf(
+  schedule: Schedule,
+  output: NdArray,
+  x: NdArray,
+  t: number | readonly number[],
+): NdArray {
+  const type = schedule.predictionType;
+  if (type === 'epsilon') return output;
+  if (typeof t === 'number') return predictions(type, output, x, levelAt(schedule, t)).eps;
+  const each = t.map((level, i) => noiseOf(schedule, rows(output, i, i + 1), rows(x, i, i + 1), level));
+  return stack(each);
+}
+
 /** ε̂ of a denoiser, nothing else of it watched. */
-export const denoiserNoise = (denoiser: Denoiser, schedule: Schedule): PredictNoise =>
+export const denoiserNoise = (denoiser: Denoiser, schedule: Schedule): PredictRows =>
   noisePredictor(
     Object.assign(
-      async (x: NdArray, t: number, context: NdArray) => (await denoiser.predict(x, t, context)).output,
+      async (x: NdArray, t: number | readonly number[], context: NdArray) =>
+        (await denoiser.predict(x, t, context)).output,
       { batched: denoiser.maxBatch >= 2 },
     ),
     schedule,

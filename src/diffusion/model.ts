@@ -6,7 +6,7 @@ import { AppError } from '../util/errors';
 import type { NdArray } from '../util/nd-array';
 import { createAutoencoder } from './autoencoder';
 import { createDenoiser, type DenoiserOptions, type PartAttention } from './denoiser';
-import { denoiserNoise, type PredictNoise } from './guidance';
+import { denoiserNoise, type PredictRows } from './guidance';
 import { LatentRgb } from './latent-rgb';
 import { type Changes, createPersonaliser, wordsOf } from './personalise';
 import type { Schedule } from './schedule';
@@ -52,7 +52,7 @@ export interface DiffusionModel {
   /** prompt → [1,L,D] */
   embed(prompt: string): Promise<NdArray>;
   /** ε̂(x, t, context) whatever the network was trained to output */
-  readonly predictNoise: PredictNoise;
+  readonly predictNoise: PredictRows;
   /** ε̂ that also watches where phrases of the prompt are attended to; null when the prompt contains none of them */
   watch(prompt: string, phrases: readonly string[]): WatchedPredictor | null;
   /** where every token of a prompt is attended to, by part of the UNet and size; x [1,C,h,w] noisy */

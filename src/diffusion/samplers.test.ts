@@ -166,7 +166,7 @@ describe('the walk', () => {
   test('a network of type v and its ε̂ give the same walk', async () => {
     const v = createSchedule({ ...stableDiffusionSchedule, predictionType: 'v_prediction' });
     const context = linspace(0, 1, 2);
-    const predict = noisePredictor((latent, t) => network(latent, t), v);
+    const predict = noisePredictor((latent, t: number) => network(latent, t), v);
     const eps = (latent: NdArray, t: number) => predict(latent, t, context);
     for (const name of ['ddim', 'pndm'] as const) {
       const [direct, converted] = [

@@ -1,5 +1,5 @@
 /** The training run of a fit: the objective as a compiled step, and what each step is fed. */
-import { guided } from '../diffusion/guidance';
+import { guided, noiseOf } from '../diffusion/guidance';
 import type { DiffusionModel, ModelParts } from '../diffusion/model';
 import { timestepEmbedding } from '../models/embeddings';
 import { Graph } from '../onnx/graph';
@@ -8,12 +8,13 @@ import { personalizationMethods } from '../personalization/methods';
 import { firstTokenDetached } from '../personalization/plan';
 import type { Arrays } from '../runtime/session';
 import { adamw } from '../training/adamw';
+import type { StepData } from '../training/data';
 import { compileStep, gradientRules, stepPrecision } from '../training/step';
 import { trainingParams, trainingStore } from '../training/trainable';
 import type { Trainer } from '../training/trainer';
-import { type NdArray, stack } from '../util/nd-array';
+import { type NdArray, rows as narrow, stack } from '../util/nd-array';
 import { createStepRng } from '../util/random';
-import { drawEdsd, edsdFeeds } from './edsd';
+import { drawEdsd, type EdsdDraw, edsdFeeds } from './edsd';
 import { frozenConcept } from './frozen-concept';
 import { modeShiftData } from './mode-shift';
 import { needsEmptyPrompt, objective, rowsOf } from './objective';
@@ -126,37 +127,65 @@ export async function fitTrainer(
     ...(toLearned && around && { mask: around.data.map((v) => 1 - v) }),
   };
 
+  const w = options.edsdGuidance;
+  const drawn = (step: number): EdsdDraw =>
+    drawEdsd(createStepRng(seed ^ EDSD_SEED, step), schedule, source, options);
+  const inPairs = w === 1 && model.predictNoise.batched === true;
+  let pair: { readonly first: number; readonly noise: NdArray } | null = null;
+  /** C. It needs nothing of the fit, and one run for two steps takes less than two. */
+  const reference = async (step: number): Promise<NdArray> => {
+    if (!inPairs) {
+      const { sample, t } = drawn(step);
+      return guided(model.predictNoise, sample, t, contexts.sourceEmpty, contexts.source, w);
+    }
+    const first = step - (step % 2);
+    if (pair?.first !== first) {
+      const both = [drawn(first), drawn(first + 1)];
+      const samples = stack(both.map(({ sample }) => sample));
+      const timesteps = both.map(({ t }) => t);
+      const prompts = stack([contexts.source, contexts.source]);
+      pair = { first, noise: await model.predictNoise(samples, timesteps, prompts) };
+    }
+    return narrow(pair.noise, step - first, step - first + 1);
+  };
+  /** What the concept as learned says: its noise at EDSD's draw (A₀), its outputs at the guided samples. */
+  const learned = async (
+    draw: EdsdDraw | null,
+    data: StepData | null,
+  ): Promise<{ readonly noise: NdArray | null; readonly target: NdArray | null }> => {
+    const held = asLearned && anchored ? draw : null;
+    const shifted = asLearned && toLearned ? data : null;
+    if (held && w !== 1) {
+      const noise = await guided(asLearned!.noise, held.sample, held.t, contexts.empty, contexts.target, w);
+      return { noise, target: shifted && (await asLearned!.outputs(shifted, contexts.target)) };
+    }
+    const parts = [held, shifted].flatMap((part) => (part ? [part.sample] : []));
+    if (parts.length === 0) return { noise: null, target: null };
+    const sample = stack(parts);
+    const timesteps = [...(held ? [held.t] : []), ...(shifted?.timesteps ?? [])];
+    const outputs = await asLearned!.outputs({ sample, timesteps }, contexts.target);
+    const own = held ? 1 : 0;
+    return {
+      noise: held && noiseOf(schedule, narrow(outputs, 0, 1), held.sample, held.t),
+      target: shifted && narrow(outputs, own, timesteps.length),
+    };
+  };
+
   return {
     trainer,
     onTop: plan.onTop,
     delta: plan.delta,
     async batch(step) {
-      const noised: NdArray[] = [];
-      const timesteps: number[] = [];
-      const feeds: Record<string, NdArray> = {};
-      if (rows.edsd > 0) {
-        const draw = drawEdsd(createStepRng(seed ^ EDSD_SEED, step), schedule, source, options);
-        const { sample, t } = draw;
-        const [empty, prompt, w] = [contexts.sourceEmpty, contexts.source, options.edsdGuidance];
-        const reference = await guided(model.predictNoise, sample, t, empty, prompt, w);
-        Object.assign(feeds, edsdFeeds(schedule, draw, reference, edsd, embed), around && { region: around });
-        if (asLearned && anchored) {
-          feeds.learned = await guided(asLearned.noise, sample, t, contexts.empty, contexts.target, w);
-        }
-        noised.push(sample);
-        timesteps.push(t);
-      }
-      if (rows.guided > 0) {
-        const data = modeShiftData(shift, step);
-        const target = asLearned && toLearned ? await asLearned.outputs(data, contexts.target) : data.target;
-        Object.assign(feeds, { target, loss_weight: data.lossWeight });
-        noised.push(data.sample);
-        timesteps.push(...data.timesteps);
-      }
+      const draw = rows.edsd > 0 ? drawn(step) : null;
+      const data = rows.guided > 0 ? modeShiftData(shift, step) : null;
+      const { noise, target } = await learned(draw, data);
       return {
-        ...feeds,
-        sample: stack(noised),
-        time_embedding: embed(...timesteps),
+        ...(draw && edsdFeeds(schedule, draw, await reference(step), edsd, embed)),
+        ...(draw && around && { region: around }),
+        ...(noise && { learned: noise }),
+        ...(data && { target: target ?? data.target, loss_weight: data.lossWeight }),
+        sample: stack([draw, data].flatMap((part) => (part ? [part.sample] : []))),
+        time_embedding: embed(...(draw ? [draw.t] : []), ...(data?.timesteps ?? [])),
         ...(await conditioning.feeds(prompts)),
       };
     },

@@ -1,14 +1,14 @@
 /** The concept as it was learned, which a fit can be held to. */
 import { createDenoiser } from '../diffusion/denoiser';
-import { denoiserNoise, type PredictNoise } from '../diffusion/guidance';
+import { denoiserNoise, type PredictRows } from '../diffusion/guidance';
 import type { DiffusionModel, ModelParts } from '../diffusion/model';
 import type { StepData } from '../training/data';
-import { type NdArray, rows, stack } from '../util/nd-array';
+import { type NdArray, stack } from '../util/nd-array';
 
 export interface FrozenConcept {
   /** ε̂ */
-  readonly noise: PredictNoise;
-  /** what the network outputs at a step's noised latents [B,C,h,w]. @param context  text states [1,L,D] */
+  readonly noise: PredictRows;
+  /** what the network outputs at noised latents [B,C,h,w], a timestep for each row. @param context  text states [1,L,D] */
   outputs(data: Pick<StepData, 'sample' | 'timesteps'>, context: NdArray): Promise<NdArray>;
   dispose(): Promise<void>;
 }
@@ -25,11 +25,8 @@ export function frozenConcept(
   return {
     noise: denoiserNoise(denoiser, schedule),
     async outputs({ sample, timesteps }, context) {
-      const each: NdArray[] = [];
-      for (const [i, t] of timesteps.entries()) {
-        each.push((await denoiser.predict(rows(sample, i, i + 1), t, context)).output);
-      }
-      return stack(each);
+      const contexts = stack(timesteps.map(() => context));
+      return (await denoiser.predict(sample, timesteps, contexts)).output;
     },
     dispose: denoiser.dispose,
   };
