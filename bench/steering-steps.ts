@@ -98,7 +98,7 @@ export function createSteering(load: OrtLoader, tree: FileTree) {
       const two = timed(async () => {
         for (let i = 0; i < 2; i++) await trainer.step(await batch(step++), 1e-6);
       });
-      return async (runs) => (await two(runs)).map((ms) => ms / 2);
+      return async (runs) => (await two(runs / 2)).map((ms) => ms / 2);
     }
     const chosen = options({
       samples: 2,
