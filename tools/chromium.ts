@@ -31,7 +31,11 @@ const SOFTWARE_ADAPTER = ['--use-webgpu-adapter=swiftshader'];
 const HARDWARE_ADAPTER = [
   '--ignore-gpu-blocklist',
   ...(process.platform === 'linux'
-    ? ['--enable-features=Vulkan', '--use-angle=vulkan', '--disable-vulkan-surface']
+    ? [
+        '--enable-features=Vulkan,VulkanFromANGLE,DefaultANGLEVulkan',
+        '--use-angle=vulkan',
+        '--disable-vulkan-surface',
+      ]
     : []),
 ];
 
@@ -40,6 +44,7 @@ export function chromiumLaunch(): LaunchOptions {
   const executablePath = findChromium();
   return {
     ...(executablePath && { executablePath }),
+    ...(onHardware && { ignoreDefaultArgs: ['--enable-unsafe-swiftshader'] }),
     args: [
       '--no-sandbox',
       '--disable-background-networking',

@@ -65,7 +65,9 @@ export function readArguments(argv: readonly string[]): EditArguments {
   }
   if (values.steps !== undefined) options.steps = number('--steps', values.steps);
   if (values.guidance !== undefined) options.guidanceScale = number('--guidance', values.guidance);
-  const gpuMemory = values['gpu-memory'];
+  const given = values['gpu-memory'];
+  const gpuMemory = given === undefined ? null : number('--gpu-memory', given);
+  if (gpuMemory !== null && gpuMemory < 1) throw wrong(`--gpu-memory must be at least 1, not "${given}"`);
   const seed = values.seed === undefined ? null : number('--seed', values.seed);
   if (seed !== null && (!Number.isSafeInteger(seed) || seed < 0))
     throw wrong(`--seed must be a whole number from 0, not "${values.seed}"`);
@@ -77,7 +79,7 @@ export function readArguments(argv: readonly string[]): EditArguments {
     out: required('out'),
     model: values.model ?? null,
     backend,
-    gpuMemory: gpuMemory === undefined ? null : number('--gpu-memory', gpuMemory),
+    gpuMemory,
     concept: values.concept ?? null,
     fit: refused(() => readFitArguments(values)),
     attention: values.attention ?? false,

@@ -1,21 +1,9 @@
-import type { BackendName } from '../../src/runtime/capabilities';
-import { loadOrtWeb } from '../../src/runtime/ort-web';
-import { startBackend } from '../../src/runtime/start';
-import { memoryBlobs } from '../../src/storage/blobs';
-import { httpTree } from '../../src/storage/http-tree';
-import { blobHost } from '../blob-host';
 import type { BrowserFunction } from '../harness/protocol';
+import { httpHost, type InBrowser } from '../http-host';
 import { type LearnInput, type LearnNews, type LearnOutput, runLearn } from './run';
 
 /** null: cancel the run in progress */
-type BrowserInput = {
-  readonly learn: LearnInput;
-  readonly backend: BackendName;
-  /** GiB; null: the default */
-  readonly gpuMemory?: number | null;
-  /** address of the checkpoint's folder */
-  readonly model: string;
-} | null;
+type BrowserInput = (InBrowser & { readonly learn: LearnInput }) | null;
 
 let abort = new AbortController();
 
@@ -26,15 +14,6 @@ export const run: BrowserFunction<BrowserInput, LearnNews, LearnOutput | null> =
     return null;
   }
   abort = new AbortController();
-  const { learn, backend, gpuMemory, model } = input;
-  const host = blobHost(memoryBlobs(), {
-    startBackend: () =>
-      startBackend({
-        load: loadOrtWeb,
-        force: backend,
-        ...(gpuMemory && { gpuMemory: gpuMemory * 2 ** 30 }),
-      }),
-    openModel: async (id) => httpTree(new URL(model), id),
-  });
-  return runLearn(host, learn, emit, abort.signal);
+  const { learn, ...where } = input;
+  return runLearn(httpHost(where), learn, emit, abort.signal);
 };

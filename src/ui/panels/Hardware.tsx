@@ -10,11 +10,12 @@ const backendLabels: Readonly<Record<BackendChoice, string>> = {
   wasm: 'Processor (WASM)',
 };
 
-const GIGABYTES = [2, 4, 6, 8, 12, 16, 24];
+const GIGABYTES = [2, 4, 6, 8, 12, 16, 24, 32, 48];
 
 /** What edits run on. A choice there is no hardware for is not offered. */
 export function Hardware() {
-  const { backend, gpuMemory } = useSettings((settings) => settings);
+  const backend = useSettings((settings) => settings.backend);
+  const gpuMemory = useSettings((settings) => settings.gpuMemory);
   const ready = useSession((now) => isIdle(now) && now.engine === 'ready');
   const capabilities = useSession((now) => now.info?.capabilities);
   if (!capabilities) return null;
