@@ -9,7 +9,7 @@ import type { BackendName } from '../src/runtime/capabilities';
 import type { OrtLoader } from '../src/runtime/ort';
 import { fitTrainer } from '../src/steering/fit-trainer';
 import { guidedSamples } from '../src/steering/guided-sampling';
-import { type SteerOptions, steerDefaults } from '../src/steering/options';
+import { heldBy, type SteerOptions, steerDefaults } from '../src/steering/options';
 import { memoizePromise } from '../src/util/async';
 import type { FileTree } from '../src/util/byte-source';
 import { type NdArray, ndArray, sizeOf, zeros } from '../src/util/nd-array';
@@ -74,7 +74,7 @@ export function createSteering(load: OrtLoader, tree: FileTree) {
     if (what === 'edsd' || what === 'fit' || what === 'recommended') {
       const chosen =
         what === 'recommended'
-          ? steerDefaults(method, (await info).steering)
+          ? heldBy(steerDefaults(method, (await info).steering), 1)
           : options(what === 'edsd' ? { modeShift: 0 } : {});
       const [, , height, width] = model.latentShape;
       const { trainer, batch } = await fitTrainer(
@@ -85,6 +85,7 @@ export function createSteering(load: OrtLoader, tree: FileTree) {
           source,
           contexts,
           samples: [source],
+          references: [{ latent: { mean: source, std: zeros(source.shape) }, prompts: [targetPrompt] }],
           targetPrompt,
           // any map will do, as long as there is one
           region: ndArray(new Float32Array(height * width).fill(0.5), [1, 1, height, width]),

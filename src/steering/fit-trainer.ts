@@ -8,7 +8,7 @@ import { personalizationMethods } from '../personalization/methods';
 import { firstTokenDetached } from '../personalization/plan';
 import type { Arrays } from '../runtime/session';
 import { adamw } from '../training/adamw';
-import type { StepData } from '../training/data';
+import { type Example, type StepData, stepData } from '../training/data';
 import { compileStep, gradientRules, stepPrecision } from '../training/step';
 import { trainingParams, trainingStore } from '../training/trainable';
 import type { Trainer } from '../training/trainer';
@@ -34,6 +34,8 @@ export interface FitInputs {
   /** photo [1,C,h,w], already × scaling factor */
   readonly source: NdArray;
   readonly contexts: FitContexts;
+  /** the concept's own pictures, encoded; none: not looked at */
+  readonly references: readonly Example[];
   /** guided samples [1,C,h,w] */
   readonly samples: readonly NdArray[];
   readonly targetPrompt: string;
@@ -57,14 +59,15 @@ export interface FitTrainer extends Pick<FitPlan, 'onTop' | 'delta'> {
   dispose(): Promise<void>;
 }
 
-/** Keeps EDSD's draws apart from those of mode shifting, which start from the same seed. */
+/** Keep the draws of EDSD and of the concept's own pictures apart from those of mode shifting, which start from the same seed. */
 const EDSD_SEED = 0x5eed;
+const PICTURES_SEED = 0x0b7;
 
 /** @throws AppError TOO_BIG, UNSUPPORTED_MODEL, OUT_OF_MEMORY */
 export async function fitTrainer(
   model: DiffusionModel,
   personalised: ModelParts,
-  { concept, source, contexts, samples, targetPrompt, options, seed, region }: FitInputs,
+  { concept, source, contexts, samples, references, targetPrompt, options, seed, region }: FitInputs,
   { recompute, attentionTile }: FitTrainerOptions,
 ): Promise<FitTrainer> {
   const { parts: base } = model;
@@ -97,7 +100,9 @@ export async function fitTrainer(
     ...size,
     unet: { config, params: plan.unetParams(g, params) },
     ...(plan.vectors !== null && { text: { config: textEncoder.config, params, vectors: plan.vectors } }),
-    ...(personalizationMethods[concept.method]?.detachFirstToken && { tap: firstTokenDetached(g) }),
+    // the concept's own keys and values are learned so; an update on top is not part of them
+    ...(options.loraRank === 0 &&
+      personalizationMethods[concept.method]?.detachFirstToken && { tap: firstTokenDetached(g) }),
     ...(attentionTile && { attentionTile }),
     dtype,
   });
@@ -112,10 +117,6 @@ export async function fitTrainer(
   });
   const conditioning = await plan.conditioning();
 
-  const prompts = [
-    ...Array<string>(rows.edsd + rows.guided).fill(targetPrompt),
-    ...(needsEmptyPrompt(options) ? [''] : []),
-  ];
   const embed = (...timesteps: number[]): NdArray =>
     timestepEmbedding(timesteps, config.down[0]!.channels, config);
   let shift = {
@@ -127,6 +128,13 @@ export async function fitTrainer(
     ...(toLearned && around && { mask: around.data.map((v) => 1 - v) }),
   };
 
+  const pictures = {
+    instances: references,
+    batch: rows.references,
+    schedule,
+    evenLevels: true,
+    seed: seed ^ PICTURES_SEED,
+  };
   const w = options.edsdGuidance;
   const drawn = (step: number): EdsdDraw =>
     drawEdsd(createStepRng(seed ^ EDSD_SEED, step), schedule, source, options);
@@ -178,15 +186,25 @@ export async function fitTrainer(
     async batch(step) {
       const draw = rows.edsd > 0 ? drawn(step) : null;
       const data = rows.guided > 0 ? modeShiftData(shift, step) : null;
+      const own = rows.references > 0 ? stepData(pictures, step) : null;
       const { noise, target } = await learned(draw, data);
       return {
         ...(draw && edsdFeeds(schedule, draw, await reference(step), edsd, embed)),
         ...(draw && around && { region: around }),
         ...(noise && { learned: noise }),
         ...(data && { target: target ?? data.target, loss_weight: data.lossWeight }),
-        sample: stack([draw, data].flatMap((part) => (part ? [part.sample] : []))),
-        time_embedding: embed(...(draw ? [draw.t] : []), ...(data?.timesteps ?? [])),
-        ...(await conditioning.feeds(prompts)),
+        ...(own && { own_target: own.target, own_loss_weight: own.lossWeight }),
+        sample: stack([draw, data, own].flatMap((part) => (part ? [part.sample] : []))),
+        time_embedding: embed(
+          ...(draw ? [draw.t] : []),
+          ...(data?.timesteps ?? []),
+          ...(own?.timesteps ?? []),
+        ),
+        ...(await conditioning.feeds([
+          ...Array<string>(rows.edsd + rows.guided).fill(targetPrompt),
+          ...(own?.prompts ?? []),
+          ...(needsEmptyPrompt(options) ? [''] : []),
+        ])),
       };
     },
     renew(guided) {

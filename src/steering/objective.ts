@@ -9,21 +9,26 @@ import type { SteerOptions } from './options';
 export interface ObjectiveOptions
   extends Omit<TrainedNetworkOptions, 'batch' | 'extraPrompts'>,
     EdsdLossOptions,
-    Pick<SteerOptions, 'edsd' | 'modeShift' | 'guidedBatch'> {}
+    Pick<SteerOptions, RowOptions> {}
 
 export interface Objective {
   readonly loss: Value;
   readonly metrics: Readonly<Record<string, Value>>;
 }
 
-/** Rows of the network that carry gradients: EDSD's, then the guided samples. */
+type RowOptions = 'edsd' | 'modeShift' | 'guidedBatch' | 'references' | 'referenceBatch';
+
+/** Rows of the network that carry gradients: EDSD's, then the guided samples, then the concept's own pictures. */
 export const rowsOf = ({
   edsd,
   modeShift,
   guidedBatch,
-}: Pick<SteerOptions, 'edsd' | 'modeShift' | 'guidedBatch'>): { edsd: 0 | 1; guided: number } => ({
+  references,
+  referenceBatch,
+}: Pick<SteerOptions, RowOptions>): { edsd: 0 | 1; guided: number; references: number } => ({
   edsd: edsd > 0 ? 1 : 0,
   guided: modeShift > 0 ? guidedBatch : 0,
+  references: references > 0 ? referenceBatch : 0,
 });
 
 /** Is the empty prompt among the prompts of a step (as the last)? METHOD.md A2 */
@@ -41,7 +46,7 @@ export const needsEmptyPrompt = ({
  */
 export function objective(g: Graph, options: ObjectiveOptions): Objective {
   const rows = rowsOf(options);
-  const batch = rows.edsd + rows.guided;
+  const batch = rows.edsd + rows.guided + rows.references;
   const network = trainedNetwork(g, {
     ...options,
     batch,
@@ -49,16 +54,22 @@ export function objective(g: Graph, options: ObjectiveOptions): Objective {
   });
   const terms: Value[] = [];
   const metrics: Record<string, Value> = {};
+  const add = (name: string, weight: number, term: Value): void => {
+    terms.push(op.mul(g, term, op.scalar(g, weight)));
+    metrics[name] = term;
+  };
+  const { output } = network;
+  const of = (from: number, count: number): Value =>
+    count === batch ? output : slice(g, output, [from], [from + count], [0]);
   if (rows.edsd > 0) {
     const { loss, metrics: of } = edsdLoss(g, network, options);
     terms.push(op.mul(g, loss, op.scalar(g, options.edsd)));
     Object.assign(metrics, of);
   }
-  if (rows.guided > 0) {
-    const { output } = network;
-    const error = weightedError(g, rows.edsd ? slice(g, output, [1], [batch], [0]) : output);
-    terms.push(op.mul(g, error, op.scalar(g, options.modeShift)));
-    metrics.modeShift = error;
+  if (rows.guided > 0) add('modeShift', options.modeShift, weightedError(g, of(rows.edsd, rows.guided)));
+  if (rows.references > 0) {
+    const own = of(rows.edsd + rows.guided, rows.references);
+    add('pictures', options.references, weightedError(g, own, 'own_'));
   }
   return { loss: terms.reduce((sum, term) => op.add(g, sum, term)), metrics };
 }

@@ -63,6 +63,13 @@ export interface SteerOptions {
   readonly shiftTo: 'noise' | 'learned';
   /** guided samples per step */
   readonly guidedBatch: number;
+  /**
+   * weight of learning on from the concept's own pictures, where they show it (METHOD.md A14); they then stand in for
+   * `anchor` and `modeShift`. 0: they are not looked at
+   */
+  readonly references: number;
+  /** of these per step */
+  readonly referenceBatch: number;
   /** steps after which guided samples are made again, by the concept as fitted by then (METHOD.md A13); 0: never */
   readonly refreshEvery: number;
   readonly steps: number;
@@ -104,6 +111,8 @@ const defaults: SteerOptions = {
   modeShift: 1,
   shiftTo: 'noise',
   guidedBatch: 1,
+  references: 0,
+  referenceBatch: 2,
   refreshEvery: 0,
   steps: 40,
   learningRate: 1e-4,
@@ -248,6 +257,14 @@ export const steerFields: Readonly<Record<string, OptionField>> = {
   tMax: number('Highest noise', 'Timesteps stay below this.', 1, 1000, 1),
   timeWeight: choice('Noise weighting', 'Whether high noise counts more.', 'one', 'variance'),
   guidedBatch: number('Samples per step', 'More are steadier and slower.', 1, 8, 1),
+  references: number(
+    'Weight of its pictures',
+    'Learns on from the concept’s own pictures, which hold its look instead; 0 switches it off.',
+    0,
+    10,
+    0.1,
+  ),
+  referenceBatch: number('Pictures per step', 'More are steadier and slower.', 1, 8, 1),
   refreshEvery: number(
     'Renew samples',
     'Steps after which samples are made again by the concept as fitted by then; 0 keeps the first.',
@@ -281,3 +298,14 @@ export function checkSteerOptions(
   }
   return checked;
 }
+
+/**
+ * Options as a fit uses them: the concept's own pictures hold its look where they are learned from; the concept as it was
+ * learned, and samples of it, where they are not or there are none, as of an imported concept.
+ *
+ * @param pictures  how many there are
+ */
+export const heldBy = (options: SteerOptions, pictures: number): SteerOptions =>
+  options.references > 0 && pictures > 0
+    ? { ...options, anchor: 0, modeShift: 0 }
+    : { ...options, references: 0 };

@@ -3,16 +3,18 @@ import type { DiffusionModel, ModelParts } from '../diffusion/model';
 import { createTextEncoder } from '../diffusion/text-encoder';
 import { applyConcept, type Concept } from '../personalization/concept';
 import { runHash } from '../personalization/config-hash';
-import { rateOf } from '../personalization/method';
+import { fillTemplate, PLAIN_TEMPLATE, rateOf } from '../personalization/method';
+import { onSubject } from '../personalization/subject-region';
+import type { Example } from '../training/data';
 import { type Checkpoint, checkBelongs, type LoopEvent, trainingLoop } from '../training/loop';
 import type { TrainerState } from '../training/trainer';
 import { AppError } from '../util/errors';
-import { isFiniteArray, type NdArray } from '../util/nd-array';
+import { isFiniteArray, type NdArray, zeros } from '../util/nd-array';
 import { conceptHash, type Fit } from './fit';
 import { type FitContexts, fitTrainer } from './fit-trainer';
 import { guidedSamples, type SamplingState } from './guided-sampling';
 import { rowsOf } from './objective';
-import { checkSteerOptions, type SteerOptions, steerDefaults } from './options';
+import { checkSteerOptions, heldBy, type SteerOptions, steerDefaults } from './options';
 import { surroundings } from './surroundings';
 
 /** Everything that decides a fit. */
@@ -23,6 +25,8 @@ export interface SteerRequest {
   /** what the photo shows, and the same with the concept's words in place of its subject */
   readonly sourcePrompt: string;
   readonly targetPrompt: string;
+  /** what the concept was learned from, 0 to 20 squares as `picture`, for the option `references`; absent: none */
+  readonly references?: readonly NdArray[];
   /** what differs from `steerDefaults(concept.method)` */
   readonly options: Partial<SteerOptions>;
   readonly seed: number;
@@ -74,13 +78,14 @@ export type SteerEvent =
 
 /** SHA-256 (hex) of everything that decides a fit; equal keys are equal fits. */
 export async function fitKey(base: ModelParts, request: SteerRequest): Promise<string> {
-  const { concept, picture, sourcePrompt, targetPrompt, seed } = request;
+  const { concept, picture, sourcePrompt, targetPrompt, references = [], seed } = request;
+  const options = effectiveOptions(request);
   const settings = { parent: await conceptHash(concept), sourcePrompt, targetPrompt, seed };
-  return runHash(base, { ...settings, options: completeOptions(request) }, [picture]);
+  return runHash(base, { ...settings, options }, [picture, ...(options.references > 0 ? references : [])]);
 }
 
-const completeOptions = ({ concept, options }: SteerRequest): SteerOptions =>
-  checkSteerOptions(options, steerDefaults(concept.method));
+const effectiveOptions = ({ concept, options, references = [] }: SteerRequest): SteerOptions =>
+  heldBy(checkSteerOptions(options, steerDefaults(concept.method)), references.length);
 
 /**
  * Fit a concept to a photo. Pausing is not asking for the next event; cancelling is `return()`. The concept and the base
@@ -96,7 +101,7 @@ export async function* steer(
 ): AsyncGenerator<SteerEvent, Fit> {
   const { concept, seed } = request;
   const { parts: base } = model;
-  const options = completeOptions(request);
+  const options = effectiveOptions(request);
   checkPrompts(request);
   const [parent, key] = await Promise.all([conceptHash(concept), fitKey(base, request)]);
   const personalised = applyConcept(base, concept);
@@ -117,6 +122,7 @@ export async function* steer(
           options,
         )
       : null;
+    const references = rows.references > 0 ? await ownPictures(model, request, host.signal) : [];
     let samples: readonly NdArray[] = trained?.guided ?? [];
     if (rows.guided > 0 && samples.length === 0) {
       const { signal } = host;
@@ -128,7 +134,7 @@ export async function* steer(
     const run = await fitTrainer(
       model,
       personalised,
-      { ...request, source, contexts, samples, region, options },
+      { ...request, source, contexts, samples, references, region, options },
       host,
     );
     try {
@@ -193,6 +199,22 @@ export async function* steer(
   } finally {
     disposeOwn(personalised, base);
   }
+}
+
+/** The concept's own pictures, each as far as it shows the concept. */
+async function ownPictures(
+  model: DiffusionModel,
+  { concept: { subject, classWord }, references = [], seed }: SteerRequest,
+  signal?: AbortSignal,
+): Promise<Example[]> {
+  const prompts = [fillTemplate(PLAIN_TEMPLATE, subject)];
+  const examples: Example[] = [];
+  for (const picture of references) {
+    signal?.throwIfAborted();
+    const mean = await encoded(model, picture);
+    examples.push({ latent: { mean, std: zeros(mean.shape) }, prompts });
+  }
+  return onSubject(model.parts, examples, { classWord, seed, limits: model.limits, signal });
 }
 
 /** Free what a model has of its own beside the one it was made of. */

@@ -79,11 +79,14 @@ export const denoisingLoss = (g: Graph, options: TrainedNetworkOptions): Value =
 /**
  * Σ weight·(output − target)². Feeds: `target` [B,C,h,w] and `loss_weight` [B,1,h,w], which carries means, prior
  * preservation and valid regions.
+ *
+ * @param prefix  of both names, where a loss has several such terms
  */
-export function weightedError(g: Graph, output: Value): Value {
+export function weightedError(g: Graph, output: Value, prefix = ''): Value {
   const [batch, , height, width] = output.shape as readonly [number, number, number, number];
-  const error = op.sub(g, output, g.feed('target', output.shape));
-  const weighted = op.mul(g, op.mul(g, error, error), g.feed('loss_weight', [batch, 1, height, width]));
+  const error = op.sub(g, output, g.feed(`${prefix}target`, output.shape));
+  const weight = g.feed(`${prefix}loss_weight`, [batch, 1, height, width]);
+  const weighted = op.mul(g, op.mul(g, error, error), weight);
   return op.reduceSum(g, weighted, [0, 1, 2, 3], false);
 }
 

@@ -31,21 +31,34 @@ export interface Learned {
 const resizeTensor = async (picture: NdArray, side: number): Promise<NdArray> =>
   toTensor(await resize(fromTensor(picture), side, side));
 
+interface Wanted {
+  /** id in the set */
+  readonly concept: string;
+  /** reference pictures learned from; absent: all */
+  readonly references?: number;
+}
+
+const referencesOf = (data: EvalData, { concept, references: count }: Wanted): readonly string[] =>
+  conceptOf(data, concept).references.slice(0, count);
+
+const picturesOf = (size: number, data: EvalData, wanted: Wanted): Promise<NdArray[]> =>
+  Promise.all(referencesOf(data, wanted).map((file) => tensor(data, file, size)));
+
 /** Learn a concept of the set, or read what an earlier call learned from the same pictures with the same options. */
 export async function learned(
   lab: Lab,
   data: EvalData,
   store: Store,
-  { method, seed, ...wanted }: Pick<Run, 'concept' | 'method' | 'seed'> & { readonly references?: number },
+  { method, seed, ...wanted }: Pick<Run, 'method' | 'seed'> & Wanted,
   options: RunOptions['learn'],
 ): Promise<Learned & { readonly key: string }> {
-  const { references, class: classWord, id } = conceptOf(data, wanted.concept);
-  const files = references.slice(0, wanted.references ?? references.length);
+  const { class: classWord, id } = conceptOf(data, wanted.concept);
+  const files = referencesOf(data, wanted);
   const key = keyOf([lab.hash, data.set, data.seed, id, files, method, options, seed]);
   const path = store.cachePath('concept', key);
   const stored = await readStored(path);
   if (stored) return { concept: stored.concept, key, ...(stored.about as Omit<Learned, 'concept'>) };
-  const pictures = await Promise.all(files.map((file) => tensor(data, file, lab.model.size)));
+  const pictures = await picturesOf(lab.model.size, data, wanted);
   const token = tokenFor('v', options.vectors, lab.recommended.model.rareWord);
   const request = { method, options, pictures, token, classWord, seed };
   const before = process.resourceUsage().maxRSS;
@@ -66,6 +79,7 @@ async function fitted(
   store: Store,
   pair: EvalPair,
   concept: Concept,
+  wanted: Wanted,
   options: SteerOptions,
   seed: number,
 ): Promise<{ readonly fit: Fit; readonly seconds: number }> {
@@ -75,6 +89,7 @@ async function fitted(
     ...promptsOf(pair, concept),
     options,
     seed,
+    references: await picturesOf(model.size, data, wanted),
   };
   const path = store.cachePath('fit', await fitKey(base, request));
   const stored = await readStored(path);
@@ -157,14 +172,16 @@ export async function makeEdit(
   const { edit, references }: Variant = VARIANTS[run.variant];
   const pair = data.pairs.find(({ id }) => id === run.pair)!;
   const { options, seed } = run;
+  const wanted: Wanted = { concept: run.concept, ...(references && { references }) };
   const { concept, seconds } = await learned(
     lab,
     data,
     store,
-    { ...run, ...(references && { references }) },
+    { method: run.method, seed, ...wanted },
     options.learn,
   );
-  const steered = options.steer && (await fitted(lab, data, store, pair, concept, options.steer, seed));
+  const steered =
+    options.steer && (await fitted(lab, data, store, pair, concept, wanted, options.steer, seed));
   const personal = openPersonal(
     lab,
     steered ? applyFit(lab.base, concept, steered.fit) : applyConcept(lab.base, concept),
