@@ -14,9 +14,10 @@ interface Course {
   readonly step: number;
 }
 
-/** Weight of the guided samples (λ_MS, METHOD.md E7: they hold the look), and steps, which follow the photo further. */
+/** Weight of what holds the look, guided samples (λ_MS, METHOD.md E7) or pictures, and steps, which follow the photo further. */
 const fitCourses: Readonly<Record<string, Course>> = {
   modeShift: { atPhoto: 1 / 4, atLikeness: 4, min: 0, max: 10, step: 0.05 },
+  references: { atPhoto: 1 / 4, atLikeness: 4, min: 0, max: 10, step: 0.05 },
   steps: { atPhoto: 1.25, atLikeness: 1 / 2, min: 1, max: 1000, step: 1 },
 };
 
@@ -32,6 +33,7 @@ const editCourses: Readonly<Record<string, Course>> = {
  * | option           | keep photo (0) | likeness (1) | effect                                       |
  * | ---------------- | -------------- | ------------ | -------------------------------------------- |
  * | fit `modeShift`  | ÷ 4            | × 4          | hold the concept's look against the photo    |
+ * | fit `references` | ÷ 4            | × 4          | the same, where its pictures hold it         |
  * | fit `steps`      | × 1.25         | ÷ 2          | follow the photo's pose and layout further   |
  * | edit `stepSize`  | ÷ 1.5          | × 1.5        | change more                                  |
  * | edit `maskPower` | × 2            | ÷ 2          | leave more of what is around the subject     |

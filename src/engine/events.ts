@@ -216,7 +216,7 @@ export interface FitResult {
 /**
  * Fitting's own events. A 'preview' is the photo as the model sees it. Metrics of a 'step', as far as they are part of
  * the fit: delta2 (mean Δ², which should fall), gap (to the plain model on the photo), modeShift (loss on the guided
- * samples); gradNorm; applied (0: the step overflowed and was skipped).
+ * samples), pictures (on the concept's own); gradNorm; applied (0: the step overflowed and was skipped).
  */
 export type FitEvent =
   | JobEvent<FitResult>

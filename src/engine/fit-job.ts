@@ -13,6 +13,7 @@ import {
 } from '../steering/options';
 import { fitKey, type SteerRequest, steer } from '../steering/steer';
 import { AppError } from '../util/errors';
+import type { NdArray } from '../util/nd-array';
 import { APP_VERSION } from '../util/version';
 import { decodeCheckpoint, type StoredCheckpoint } from './checkpoint-file';
 import { openTrainable } from './concept-files';
@@ -170,8 +171,21 @@ async function steeringOf(
   const complete = checkSteerOptions(options, steerDefaults(learned.method, base.steering));
   const targetPrompt = promptWith(learned, prompts);
   const concept = await openTrainable(host, learned, base, model.parts, complete.loraRank > 0);
-  const picture = toTensor(await cropSquare(await host.readImage(photo.id), photo.square, model.size));
-  return { concept, picture, sourcePrompt: prompts.sourcePrompt, targetPrompt, options: complete, seed };
+  const squareOf = async ({ id, square }: FitRequest['photo']) =>
+    toTensor(await cropSquare(await host.readImage(id), square, model.size));
+  const references: NdArray[] = [];
+  if (complete.references > 0) {
+    for (const picture of learned.pictures) references.push(await squareOf(picture));
+  }
+  return {
+    concept,
+    picture: await squareOf(photo),
+    references,
+    sourcePrompt: prompts.sourcePrompt,
+    targetPrompt,
+    options: complete,
+    seed,
+  };
 }
 
 /** A fit that was made to its end and whose file is still there. */

@@ -5,6 +5,7 @@ export const fitMetrics = {
   delta2: 'Pull away from the photo (Δ²)',
   gap: 'Gap to the plain model',
   modeShift: 'Distance from the samples',
+  pictures: 'Distance from its pictures',
 } as const;
 
 export type FitMetric = keyof typeof fitMetrics;
@@ -14,6 +15,7 @@ export const fitLog: Readonly<Record<FitMetric, LossLog>> = {
   delta2: createLossLog(),
   gap: createLossLog(),
   modeShift: createLossLog(),
+  pictures: createLossLog(),
 };
 
 export const metricNames = Object.keys(fitMetrics) as FitMetric[];

@@ -43,7 +43,12 @@ const untouched: Concept = {
 };
 const word: Concept = { ...untouched, token: '<miso>', subject: '<miso>', rows: gaussian(8, [1, 16]) };
 
-async function run(concept: Concept, sourcePrompt: string, options: Partial<SteerOptions>) {
+async function run(
+  concept: Concept,
+  sourcePrompt: string,
+  options: Partial<SteerOptions>,
+  references?: readonly NdArray[],
+) {
   const request: SteerRequest = {
     concept,
     picture: gaussian(9, [1, 3, 16, 16]),
@@ -51,6 +56,7 @@ async function run(concept: Concept, sourcePrompt: string, options: Partial<Stee
     targetPrompt: `a ${concept.subject}`,
     options: { samples: 1, ddimSteps: 2, steps: 2, ...options },
     seed: 5,
+    ...(references && { references }),
   };
   const events: SteerEvent[] = [];
   const job = steer(model, request);
@@ -375,6 +381,34 @@ test('the anchor of mode shifting leaves out what is not the subject', async () 
     return (await run(untouched, 'a cat', options)).steps[1]!.metrics!.modeShift!;
   };
   expect(Math.abs((await second('all')) / (await second('surroundings')) - 1)).toBeGreaterThan(1e-3);
+});
+
+test('the concept’s own pictures hold its look in place of samples; without any a fit is as without the option', async () => {
+  const options = { loraRank: 2, learningRate: 1e-2, region: 'surroundings', anchor: 1 } as const;
+  const pictures = [20, 21].map((seed) => gaussian(seed, [1, 3, 16, 16]));
+  const plain = await run(word, 'a cat', options);
+  for (const [over, references] of [
+    [{ references: 1 }, undefined],
+    [{ references: 1 }, []],
+    [{}, pictures],
+  ] as const) {
+    expect((await run(word, 'a cat', { ...options, ...over }, references)).fit).toEqual(plain.fit);
+  }
+  const own = await run(word, 'a cat', { ...options, references: 1 }, pictures);
+  expect(own.fit.guided).toEqual([]);
+  expect(Object.keys(own.steps[0]!.metrics!)).toEqual(['delta2', 'gap', 'pictures']);
+  const other = await run(word, 'a cat', { ...options, references: 1 }, pictures.slice(1));
+  expect(other.fit.key).not.toBe(own.fit.key);
+  expect(other.fit.delta.lora).not.toEqual(own.fit.delta.lora);
+});
+
+test('a fit to the concept’s own pictures alone brings what it predicts at them nearer to the truth', async () => {
+  const pictures = [gaussian(20, [1, 3, 16, 16])];
+  const options = { edsd: 0, references: 1, referenceBatch: 4, loraRank: 4, learningRate: 2e-2, steps: 60 };
+  const { steps } = await run(word, 'a cat', options, pictures);
+  const mean = (from: number): number =>
+    steps.slice(from, from + 15).reduce((sum, { metrics }) => sum + metrics!.pictures!, 0) / 15;
+  expect(mean(45)).toBeLessThan(0.9 * mean(0));
 });
 
 test('while it cools down, a fit takes shorter steps in the same direction', async () => {

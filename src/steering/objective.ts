@@ -38,10 +38,11 @@ export const needsEmptyPrompt = ({
 }: Pick<SteerOptions, 'edsd' | 'edsdGuidance'>): boolean => edsd > 0 && edsdGuidance !== 1;
 
 /**
- * edsd·L_ED + λ_MS·L_MS. The rows that carry gradients are one batch: A, then the noised guided samples; feeds are
- * those of `trainedNetwork`, `edsdLoss` and (for the guided rows) `weightedError`.
+ * edsd·L_ED + λ_MS·L_MS + references·(the same loss on the concept's own pictures). The rows that carry gradients are one
+ * batch: A, then the noised guided samples, then the pictures; feeds are those of `trainedNetwork`, `edsdLoss` and
+ * `weightedError`, for the pictures with the prefix 'own_'.
  *
- * @returns loss, and metrics `delta2` and `gap` of EDSD, `modeShift` (L_MS, not weighted)
+ * @returns loss, and metrics `delta2` and `gap` of EDSD, `modeShift` (L_MS) and `pictures` (on the concept's own), not weighted
  * @see METHOD.md E7
  */
 export function objective(g: Graph, options: ObjectiveOptions): Objective {
@@ -62,9 +63,9 @@ export function objective(g: Graph, options: ObjectiveOptions): Objective {
   const of = (from: number, count: number): Value =>
     count === batch ? output : slice(g, output, [from], [from + count], [0]);
   if (rows.edsd > 0) {
-    const { loss, metrics: of } = edsdLoss(g, network, options);
-    terms.push(op.mul(g, loss, op.scalar(g, options.edsd)));
-    Object.assign(metrics, of);
+    const score = edsdLoss(g, network, options);
+    terms.push(op.mul(g, score.loss, op.scalar(g, options.edsd)));
+    Object.assign(metrics, score.metrics);
   }
   if (rows.guided > 0) add('modeShift', options.modeShift, weightedError(g, of(rows.edsd, rows.guided)));
   if (rows.references > 0) {

@@ -262,7 +262,7 @@ export const steerFields: Readonly<Record<string, OptionField>> = {
     'Learns on from the concept’s own pictures, which hold its look instead; 0 switches it off.',
     0,
     10,
-    0.1,
+    0.05,
   ),
   referenceBatch: number('Pictures per step', 'More are steadier and slower.', 1, 8, 1),
   refreshEvery: number(

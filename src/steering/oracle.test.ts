@@ -59,80 +59,95 @@ async function inputs() {
   return { sample, target, lossWeight, reference, noise, timesteps, embeddings, placement, word };
 }
 
-test.each(Object.entries(variants))(
-  'the objective in form "%s" has PyTorch’s gradients',
-  async (name, variant) => {
-    const expected = golden.objective[name as keyof typeof golden.objective];
-    const { type = 'epsilon', ...changed } = variant;
-    const options = {
-      ...steerDefaults(''),
-      edsd: 1.3,
-      modeShift: 0.7,
-      gamma: 0.2,
-      ...changed,
-    } as SteerOptions;
-    const schedule = createSchedule({ ...stableDiffusionSchedule, predictionType: type });
-    const given = await inputs();
-    const trainables = new Map([
-      ...copiesOf(
-        new Map([...base.unet.weights.names].map((weight) => [weight, base.unet.weights.shape(weight)])),
-        /(attn2\.to_[kv]|conv1)\.weight$/,
-        base.unet.weights,
-      ),
-      [TOKEN_ROWS, { shape: [1, WIDTH], start: async () => given.word }] as const,
-    ]);
-    const names = [...trainables.keys()];
-    const g = new Graph();
-    const params = trainingParams(g, trainables, 'float32');
-    const edsd = { ...options, predictionType: type, table: gradientRules(backend, names) };
-    const { loss, metrics } = objective(g, {
-      ...edsd,
-      height: 8,
-      width: 8,
-      tokens: LENGTH,
-      unet: { config, params },
-      text: { config: base.textEncoder.config, params, vectors: 1 },
-    });
-    const store = trainingStore(trainables, [base.unet.weights, base.textEncoder.weights]);
-    const before = new Map(await Promise.all(names.map(async (n) => [n, await store.read(n)] as const)));
-    // one step of gradient descent at rate 1 moves each weight by minus its gradient
-    const trainer = await compileStep(g, loss, names, store, { optimiser: sgd(), metrics });
-    const draw = {
-      t: given.timesteps[0]!,
-      weight: 0.8,
-      noise: given.noise,
-      sample: rows(given.sample, 0, 1),
-    };
-    const prompts = options.edsdGuidance === 1 ? 2 : 3;
-    const result = await trainer.step(
-      {
-        ...edsdFeeds(schedule, draw, given.reference, edsd, embed),
-        sample: given.sample,
-        target: given.target,
-        loss_weight: given.lossWeight,
-        time_embedding: embed(...given.timesteps),
-        embeddings: rows(given.embeddings, 0, prompts),
-        placement: rows(given.placement, 0, prompts),
-      },
-      1,
-    );
-    expect(result.loss).toBeCloseTo(expected.loss, 5);
-    for (const metric of ['delta2', 'gap', 'modeShift'] as const) {
-      expect(result.metrics![metric]).toBeCloseTo(expected[metric], 5);
-    }
-    expect(result.gradNorm / expected.norm).toBeCloseTo(1, 4);
-    const { weights } = await trainer.state();
-    expect(names.toSorted()).toEqual(Object.keys(expected.sums).toSorted());
-    for (const [weight, [sum, squares]] of Object.entries(expected.sums as Record<string, number[]>)) {
-      const gradient = weights.get(weight)!.data.map((v, i) => before.get(weight)!.data[i]! - v);
-      const slack = 1e-4 * Math.sqrt(squares! * gradient.length) + 1e-6 * gradient.length;
-      expect(Math.abs(gradient.reduce((a, b) => a + b, 0) - sum!)).toBeLessThan(slack);
-      expect(gradient.reduce((a, b) => a + b * b, 0)).toBeCloseTo(squares!, 4);
-    }
-    await trainer.dispose();
-    store.dispose();
+/** The row that is not EDSD's: a guided sample, or (the same loss) a picture of the concept. */
+const SECOND = {
+  modeShift: { options: {}, target: 'target', weight: 'loss_weight' },
+  pictures: {
+    options: { modeShift: 0, references: 0.7, referenceBatch: 1 },
+    target: 'own_target',
+    weight: 'own_loss_weight',
   },
-);
+} as const;
+
+test.each([
+  ...Object.keys(variants).map((name) => [name, 'modeShift'] as const),
+  ['dds', 'pictures'] as const,
+  ['guided', 'pictures'] as const,
+])('the objective in form "%s" with %s has PyTorch’s gradients', async (name, second) => {
+  const form = name as keyof typeof variants;
+  const expected = golden.objective[form];
+  const { type = 'epsilon', ...changed } = variants[form];
+  const row = SECOND[second];
+  const options = {
+    ...steerDefaults(''),
+    edsd: 1.3,
+    modeShift: 0.7,
+    gamma: 0.2,
+    ...changed,
+    ...row.options,
+  } as SteerOptions;
+  const schedule = createSchedule({ ...stableDiffusionSchedule, predictionType: type });
+  const given = await inputs();
+  const trainables = new Map([
+    ...copiesOf(
+      new Map([...base.unet.weights.names].map((weight) => [weight, base.unet.weights.shape(weight)])),
+      /(attn2\.to_[kv]|conv1)\.weight$/,
+      base.unet.weights,
+    ),
+    [TOKEN_ROWS, { shape: [1, WIDTH], start: async () => given.word }] as const,
+  ]);
+  const names = [...trainables.keys()];
+  const g = new Graph();
+  const params = trainingParams(g, trainables, 'float32');
+  const edsd = { ...options, predictionType: type, table: gradientRules(backend, names) };
+  const { loss, metrics } = objective(g, {
+    ...edsd,
+    height: 8,
+    width: 8,
+    tokens: LENGTH,
+    unet: { config, params },
+    text: { config: base.textEncoder.config, params, vectors: 1 },
+  });
+  const store = trainingStore(trainables, [base.unet.weights, base.textEncoder.weights]);
+  const before = new Map(await Promise.all(names.map(async (n) => [n, await store.read(n)] as const)));
+  // one step of gradient descent at rate 1 moves each weight by minus its gradient
+  const trainer = await compileStep(g, loss, names, store, { optimiser: sgd(), metrics });
+  const draw = {
+    t: given.timesteps[0]!,
+    weight: 0.8,
+    noise: given.noise,
+    sample: rows(given.sample, 0, 1),
+  };
+  const prompts = options.edsdGuidance === 1 ? 2 : 3;
+  const result = await trainer.step(
+    {
+      ...edsdFeeds(schedule, draw, given.reference, edsd, embed),
+      sample: given.sample,
+      [row.target]: given.target,
+      [row.weight]: given.lossWeight,
+      time_embedding: embed(...given.timesteps),
+      embeddings: rows(given.embeddings, 0, prompts),
+      placement: rows(given.placement, 0, prompts),
+    },
+    1,
+  );
+  expect(result.loss).toBeCloseTo(expected.loss, 5);
+  for (const metric of ['delta2', 'gap'] as const) {
+    expect(result.metrics![metric]).toBeCloseTo(expected[metric], 5);
+  }
+  expect(result.metrics![second]).toBeCloseTo(expected.modeShift, 5);
+  expect(result.gradNorm / expected.norm).toBeCloseTo(1, 4);
+  const { weights } = await trainer.state();
+  expect(names.toSorted()).toEqual(Object.keys(expected.sums).toSorted());
+  for (const [weight, [sum, squares]] of Object.entries(expected.sums as Record<string, number[]>)) {
+    const gradient = weights.get(weight)!.data.map((v, i) => before.get(weight)!.data[i]! - v);
+    const slack = 1e-4 * Math.sqrt(squares! * gradient.length) + 1e-6 * gradient.length;
+    expect(Math.abs(gradient.reduce((a, b) => a + b, 0) - sum!)).toBeLessThan(slack);
+    expect(gradient.reduce((a, b) => a + b * b, 0)).toBeCloseTo(squares!, 4);
+  }
+  await trainer.dispose();
+  store.dispose();
+});
 
 test('the gradient of PatchNCE with respect to the latent is PyTorch’s', async () => {
   const rng = createTorchRng(301);

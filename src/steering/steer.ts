@@ -70,7 +70,7 @@ export type SteerEvent =
       /** null while samples are made again: what there is to keep is the steps' */
       readonly checkpoint: SteerCheckpoint | null;
     }
-  /** metrics: `delta2` (mean Δ²), `gap` (MSE of A and C), `modeShift` (L_MS), as far as they are part of the fit */
+  /** metrics: `delta2` (mean Δ²), `gap` (MSE of A and C), `modeShift` (L_MS), `pictures` (its own), as far as they are part of the fit */
   | Extract<LoopEvent, { kind: 'step' }>
   | { readonly kind: 'checkpoint'; readonly checkpoint: SteerCheckpoint }
   /** a good moment to look, or to keep what there is: after `index` steps */
