@@ -100,9 +100,7 @@ export async function fitTrainer(
     ...size,
     unet: { config, params: plan.unetParams(g, params) },
     ...(plan.vectors !== null && { text: { config: textEncoder.config, params, vectors: plan.vectors } }),
-    // the concept's own keys and values are learned so; an update on top is not part of them
-    ...(options.loraRank === 0 &&
-      personalizationMethods[concept.method]?.detachFirstToken && { tap: firstTokenDetached(g) }),
+    ...(personalizationMethods[concept.method]?.detachFirstToken && { tap: firstTokenDetached(g) }),
     ...(attentionTile && { attentionTile }),
     dtype,
   });
