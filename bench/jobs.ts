@@ -104,7 +104,7 @@ async function learning({ call, serve }: HarnessBrowser): Promise<Measurement[]>
     return performance.now() - begun;
   };
   const plain = await timed(null);
-  const fitted = await timed({ options: {}, file: null });
+  const fitted = await timed({ options: {}, references: pictures, file: null });
   return [
     {
       name: `${BROWSER_BACKEND}: an edit with it, model loaded anew`,

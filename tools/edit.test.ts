@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -56,6 +56,7 @@ test.each([
   [['--demo', '--out', 'x', '--fit'], 'needs a concept'],
   [['--demo', '--out', 'x', '--concept', 'c', '--fit-steps', '3'], 'goes with --fit'],
   [['--demo', '--out', 'x', '--fit-file', 'f'], 'goes with --fit'],
+  [['--demo', '--out', 'x', '--concept', 'c', '--refs', 'd'], '--refs says how to fit'],
   [['--demo', '--out', 'x', '--concept', 'c', '--fit', '--fit-gamma', '9'], 'from 0 to 2'],
   [['--demo', '--out', 'x', '--concept', 'c', '--fit', '--fit-sampling', 'best'], 'guided, inverted, noise'],
 ])('arguments %o are refused by name', (args, named) => {
@@ -76,6 +77,7 @@ test('every option of a fit has a flag', () => {
   const flags = ['--fit-ddim-steps', '5', '--fit-learning-rate', '0.001', '--fit-one-step', 'sds'];
   expect(readArguments([...args, ...flags]).fit).toEqual({
     file: 'f',
+    refs: null,
     options: { ddimSteps: 5, learningRate: 0.001, oneStep: 'sds' },
   });
   expect(readArguments(args).fit!.options).toEqual({});
@@ -259,7 +261,7 @@ test('a concept is fitted first; its fit is kept, reused for the same and never 
         mask: null,
         model: 'starter',
         concept: { name: 'miso.safetensors', bytes },
-        fit: { options, file: kept },
+        fit: { options, references: [], file: kept },
         edit: { ...recipe, subject: null, seed, options: { ...recipe.options } },
       },
     );
@@ -267,4 +269,25 @@ test('a concept is fitted first; its fit is kept, reused for the same and never 
   expect(reused.fit!.result).toMatchObject({ cached: true, fit: { key: metrics.fit.key } });
   expect(reused.result.recipe).toEqual(recipe);
   await expect(again(7)).rejects.toThrow('the fit of something else');
+
+  const [refs, learnedOn] = [join(folder, 'refs'), join(folder, 'learned-on')];
+  await mkdir(refs);
+  await copyFile(join(root, 'public/demo/cat-on-table.jpg'), join(refs, 'cat.jpg'));
+  const own = await edit(
+    '--demo',
+    ...target,
+    '--steps',
+    '1',
+    ...flags.slice(0, -2),
+    '--refs',
+    refs,
+    '--out',
+    learnedOn,
+  );
+  expect(own.code, own.stderr).toBe(0);
+  expect(await readdir(learnedOn)).not.toContain('guided');
+  const { fit: onPictures } = JSON.parse(await readFile(join(learnedOn, 'metrics.json'), 'utf8'));
+  expect(onPictures.log.map(Object.keys)).toEqual(
+    Array(2).fill(['delta2', 'gap', 'pictures', 'gradNorm', 'applied']),
+  );
 }, 180_000);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
 import sharp from 'sharp';
 import type { Recipe } from '../src/document/document';
 import { inspectImage, MAX_PIXELS } from '../src/formats/inspect';
@@ -55,6 +55,26 @@ export async function readImage(path: string): Promise<Pixels> {
     if (/exceeds pixel limit/.test(reason)) throw new AppError('TOO_BIG', `${name}: ${reason}`);
     throw new AppError('BAD_IMAGE', `${name}: the picture cannot be decoded (${reason})`);
   }
+}
+
+const PICTURES = new Set(['.png', '.jpg', '.jpeg', '.webp', '.avif', '.gif']);
+
+/**
+ * Every picture of a folder, by name.
+ *
+ * @throws AppError BAD_REQUEST when there is no such folder or nothing in it; as `readImage`
+ */
+export async function readPictures(
+  folder: string,
+): Promise<{ readonly name: string; readonly pixels: Pixels }[]> {
+  const files = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    throw new AppError('BAD_REQUEST', `cannot read the folder ${folder}: ${error.code}`);
+  });
+  const names = files.filter((name) => PICTURES.has(extname(name).toLowerCase())).sort();
+  if (names.length === 0) throw new AppError('BAD_REQUEST', `there are no pictures in ${folder}`);
+  const pictures = [];
+  for (const name of names) pictures.push({ name, pixels: await readImage(join(folder, name)) });
+  return pictures;
 }
 
 export interface WriteOptions {

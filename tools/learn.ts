@@ -1,27 +1,20 @@
 /** Command line of learning: the same engine as the page, without it. Exit code 2: bad arguments or files; 130: Ctrl-C. */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { AppError } from '../src/util/errors';
-import { readImage, writeAtomically, writeImage } from './images';
+import { readPictures, writeAtomically, writeImage } from './images';
 import { type LearnArguments, readArguments, USAGE } from './learn/arguments';
 import { BACKENDS } from './learn/backends';
 import type { LearnInput, LearnNews } from './learn/run';
 import { checkOutput } from './outputs';
 
-const PICTURES = new Set(['.png', '.jpg', '.jpeg', '.webp', '.avif', '.gif']);
 /** Checkpoints of this run that stay on disk; the last of them is there after Ctrl-C. */
 const RING = 3;
 
 async function readInput(args: LearnArguments): Promise<LearnInput> {
   const { refs, resume, model } = args;
-  const files = await readdir(refs).catch((error: NodeJS.ErrnoException) => {
-    throw new AppError('BAD_REQUEST', `cannot read the folder ${refs}: ${error.code}`);
-  });
-  const names = files.filter((name) => PICTURES.has(extname(name).toLowerCase())).sort();
-  if (names.length === 0) throw new AppError('BAD_REQUEST', `there are no pictures in ${refs}`);
-  const pictures = [];
-  for (const name of names) pictures.push({ name, pixels: await readImage(join(refs, name)) });
+  const pictures = await readPictures(refs);
   const state = resume === null ? null : await readCheckpoint(resume);
   return { ...args, pictures, model: model ? basename(resolve(model)) : 'starter', resume: state };
 }

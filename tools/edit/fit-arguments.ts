@@ -12,6 +12,7 @@ const FLAGS: ReadonlyMap<string, string> = new Map(
 export const FIT_ARGUMENTS = {
   fit: { type: 'boolean' },
   'fit-file': { type: 'string' },
+  refs: { type: 'string' },
   ...Object.fromEntries([...FLAGS.keys()].map((flag) => [flag, { type: 'string' } as const])),
 } as const;
 
@@ -22,6 +23,7 @@ const lines = [...FLAGS].map(([flag, name]) => {
 });
 
 export const FIT_USAGE = `--fit           first fits the concept to the photo; writes guided/, the samples that it learns from
+--refs DIR      pictures that the concept was learned from, for fits that learn on from them (--fit-references)
 --fit-file FILE keeps the fit there, or takes it from there: it must have been made with the same settings
 ${lines.join('\n')}`;
 
@@ -29,6 +31,8 @@ export interface FitArguments {
   /** what differs from the model's own */
   readonly options: Readonly<Record<string, OptionValue>>;
   readonly file: string | null;
+  /** folder of the pictures that the concept was learned from */
+  readonly refs: string | null;
 }
 
 /**
@@ -40,15 +44,19 @@ export function readFitArguments(
   values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>,
 ): FitArguments | null {
   const given = [...FLAGS].filter(([flag]) => values[flag] !== undefined);
-  const file = typeof values['fit-file'] === 'string' ? values['fit-file'] : null;
+  const named = (flag: 'fit-file' | 'refs'): string | null => {
+    const value = values[flag];
+    return typeof value === 'string' ? value : null;
+  };
+  const [file, refs] = [named('fit-file'), named('refs')];
   if (values.fit !== true) {
-    const stray = file === null ? given[0]?.[0] : 'fit-file';
+    const stray = file !== null ? 'fit-file' : refs !== null ? 'refs' : given[0]?.[0];
     if (stray) throw new Error(`--${stray} says how to fit: it goes with --fit`);
     return null;
   }
   if (values.concept === undefined) throw new Error('--fit needs a concept to fit: --concept FILE');
   const options = given.map(([flag, name]) => [name, optionOf(flag, name, String(values[flag]))] as const);
-  return { options: Object.fromEntries(options), file };
+  return { options: Object.fromEntries(options), file, refs };
 }
 
 function optionOf(flag: string, name: string, text: string): OptionValue {

@@ -1,6 +1,7 @@
 /** The fit that an edit begins with. */
 import { conceptInUse, promptWith } from '../../src/document/concepts';
 import type { Document, FittedConcept, ImageRef, LearnedConcept, Square } from '../../src/document/document';
+import { defaultSquare } from '../../src/document/square';
 import type { LocalEngine } from '../../src/engine/engine';
 import type { FitEvent, FitRequest, FitResult } from '../../src/engine/events';
 import type { EngineHost } from '../../src/engine/host';
@@ -14,6 +15,8 @@ import type { Pixels } from '../../src/util/pixels';
 export interface FitInput {
   /** what differs from the model's own */
   readonly options: FitRequest['options'];
+  /** what the concept was learned from; none: unknown */
+  readonly references: readonly { readonly name: string; readonly pixels: Pixels }[];
   /** a fit made before of the same; null: none */
   readonly file: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> } | null;
 }
@@ -40,11 +43,17 @@ export async function withFit(
   engine: LocalEngine,
   doc: Document & { readonly photo: ImageRef; readonly square: Square },
   subject: string | null,
-  { options, file }: FitInput,
+  { options, file, references }: FitInput,
   watch: (event: FitEvent) => void,
 ): Promise<FitOutput> {
-  const learned = conceptInUse(doc)?.learned;
-  if (!learned) throw new AppError('BAD_REQUEST', 'there is no concept to fit');
+  const inUse = conceptInUse(doc)?.learned;
+  if (!inUse) throw new AppError('BAD_REQUEST', 'there is no concept to fit');
+  const pictures = [];
+  for (const { name, pixels } of references) {
+    const image = await host.writeImage(pixels, name);
+    pictures.push({ id: image.id, square: defaultSquare(image) });
+  }
+  const learned = { ...inUse, pictures };
   const { model, photo, square, seed } = doc;
   const [sourcePrompt, targetPrompt] = [doc.sourcePrompt.trim(), doc.targetPrompt.trim()];
   const prompts = { sourcePrompt, targetPrompt, subject };

@@ -4,7 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { emptyDocument } from '../../src/document/document';
 import { fitMask } from '../../src/formats/mask';
 import { AppError } from '../../src/util/errors';
-import { readImage } from '../images';
+import { readImage, readPictures } from '../images';
 import type { EditArguments } from './arguments';
 import type { EditInput } from './run';
 
@@ -32,7 +32,11 @@ export async function readInput(args: EditArguments): Promise<EditInput> {
     mask: painted && (await fitMask(painted, photo)),
     model: args.model === null ? 'starter' : basename(resolve(args.model)),
     concept: args.concept === null ? null : await readNamed('the concept', args.concept),
-    fit: args.fit && { options: args.fit.options, file: await readFitFile(args.fit.file) },
+    fit: args.fit && {
+      options: args.fit.options,
+      file: await readFitFile(args.fit.file),
+      references: args.fit.refs === null ? [] : await readPictures(args.fit.refs),
+    },
     attention: args.attention,
     directions: args.directions,
     edit: demo ? withDemo(args.edit, demo) : { ...args.edit, seed: args.edit.seed ?? emptyDocument.seed },
