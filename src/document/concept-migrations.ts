@@ -24,6 +24,7 @@ export function restoreConceptRef(value: unknown): ConceptRef {
     token: text(it.token, 'the word of the concept'),
     classWord: text(it.classWord, 'what the concept is'),
     subject: text(it.subject, 'the words of the concept'),
+    ...(it.method != null && { method: text(it.method, 'the learning method') }),
   };
 }
 

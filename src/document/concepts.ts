@@ -33,12 +33,13 @@ export const conceptInUse = (doc: Pick<Document, 'concepts' | 'concept'>): Conce
   doc.concepts.find(({ id }) => id === doc.concept) ?? null;
 
 /** What a recipe says of a learned concept. */
-export const refOf = ({ id, name, token, classWord, subject }: LearnedConcept): ConceptRef => ({
+export const refOf = ({ id, name, token, classWord, subject, method }: LearnedConcept): ConceptRef => ({
   id,
   name,
   token,
   classWord,
   subject,
+  method,
 });
 
 /**

@@ -39,11 +39,12 @@ export interface ConceptRef {
   readonly classWord: string;
   /** words that stand for it in a prompt: '<miso>', '<miso> cat' */
   readonly subject: string;
+  /** row of the table of learning methods; for imported files what the file says, else its kind; recipes of old lack it */
+  readonly method?: string;
 }
 
 /** What learning or importing left behind. */
 export interface LearnedConcept extends ConceptRef {
-  /** row of the table of learning methods; for imported files what the file says, else its kind */
   readonly method: string;
   /** complete options it was learned with; empty where a file does not tell */
   readonly options: Readonly<Record<string, OptionValue>>;

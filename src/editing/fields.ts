@@ -23,6 +23,11 @@ export const editFields: Readonly<Record<string, OptionField>> = {
     max: 30,
     step: 0.5,
   },
+  emptyPrompt: {
+    label: 'Guided away from',
+    help: 'What the concept’s model, or the plain one, sees without words; auto suits how it was learned.',
+    choices: ['auto', 'own', 'frozen'],
+  },
   stepSize: {
     label: 'Step size',
     help: 'How far each step moves the picture.',

@@ -3,6 +3,9 @@ import type { StepSchedule } from './step-size';
 /** Which branches of a difference get classifier-free guidance, and how much. */
 export type BranchGuidance = 'both' | 'target' | 'separate';
 
+/** Whose reading of the empty prompt the target branch is guided from: the model's that carries the concept, or the frozen model's. */
+export type EmptyPrompt = 'own' | 'frozen';
+
 /** A method that subtracts a difference of predictions from the latent, step by step. */
 export interface ScoreMethod {
   readonly kind: 'score';
@@ -46,6 +49,8 @@ export interface ScoreOptions extends EditOptions {
   /** 'both': that weight in both branches; 'target': none for the source; 'separate': `sourceGuidance` for the source */
   readonly guidance: BranchGuidance;
   readonly sourceGuidance: number;
+  /** 'auto': as suits how the concept was learned */
+  readonly emptyPrompt: EmptyPrompt | 'auto';
   /** multiplies the direction at each step, in latent units per predicted-noise unit */
   readonly stepSize: number;
   readonly stepSchedule: StepSchedule;
@@ -92,6 +97,7 @@ const dds: ScoreOptions = {
   guidanceScale: 7.5,
   guidance: 'both',
   sourceGuidance: 7.5,
+  emptyPrompt: 'auto',
   stepSize: 0.0488,
   stepSchedule: 'constant',
   tMin: 50,

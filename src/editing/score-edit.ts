@@ -6,7 +6,7 @@ import { AppError } from '../util/errors';
 import { axpby, isFiniteArray, type NdArray, sub } from '../util/nd-array';
 import { createStepRng } from '../util/random';
 import { type EditStep, haltable, rms, untilHalted } from './edit-step';
-import type { ScoreMethod, ScoreOptions } from './methods';
+import type { EmptyPrompt, ScoreMethod, ScoreOptions } from './methods';
 import { stepSchedules } from './step-size';
 
 /** The networks and conditions of one edit. Latents are [1,C,h,w], already × scaling factor; contexts [1,L,D]. */
@@ -23,6 +23,8 @@ export interface EditInputs {
     readonly source: NdArray;
     /** the empty prompt to that model; default `empty` */
     readonly sourceEmpty?: NdArray;
+    /** the empty prompt to the frozen model; default `empty` */
+    readonly frozenEmpty?: NdArray;
     /** as the personalised model reads them */
     readonly target: NdArray;
     readonly empty: NdArray;
@@ -30,6 +32,8 @@ export interface EditInputs {
   /** painted mask [1,1,h,w] in [0,1], 1 = edit; takes the place of the automatic one */
   readonly paintedMask: NdArray | null;
   readonly schedule: Schedule;
+  /** what the option `emptyPrompt` takes 'auto' for; default 'own' */
+  readonly emptyPrompt?: EmptyPrompt;
   readonly seed: number;
   /** where another edit of this source stood: its next step is this edit's first. Default: the source */
   readonly start?: EditStart;
@@ -47,7 +51,8 @@ export interface EditStart {
  * Edit a latent by score distillation: θ ← θ − stepSize · M · (ε̂_φ(θ_t; y_target) − reference), with the same t and ε
  * in both branches (SDS, DDS, DDS-S, DDS-SM: METHOD.md B3, B4, E1, E10). No gradient runs through a network. What a step
  * draws follows from the seed and the step's number alone, so an edit that starts from a step of another one with
- * nothing changed repeats the rest of it bit for bit.
+ * nothing changed repeats the rest of it bit for bit. Guided from the frozen model's empty prompt, what training did to that
+ * prompt does not count with weight 1 − w (Phunyaphibarn et al. 2025, arXiv:2503.20240).
  *
  * @param halted  asked before every network call; when true the generator ends with the latest whole step
  * @throws AppError NUMERIC when a prediction is not finite
@@ -71,6 +76,15 @@ export async function* scoreEdit(
   const observe = (): void => automatic?.add(inputs.subjectMaps!());
   const sourceScale = sourceGuidanceOf(options);
   const shrink = stepSchedules[options.stepSchedule];
+  const from = options.emptyPrompt === 'auto' ? (inputs.emptyPrompt ?? 'own') : options.emptyPrompt;
+  const ofTarget = async (x: NdArray, t: number): Promise<NdArray> => {
+    const { empty, target, frozenEmpty = empty } = contexts;
+    if (from === 'own' || guidanceScale === 1) {
+      return guided(personalised, x, t, empty, target, guidanceScale);
+    }
+    const without = await frozen(x, t, frozenEmpty);
+    return axpby(1 - guidanceScale, without, guidanceScale, await personalised(x, t, target));
+  };
   let latent = start?.latent ?? source;
 
   yield* untilHalted(async function* () {
@@ -82,7 +96,7 @@ export async function* scoreEdit(
     for (let index = start ? start.index + 1 : 0; index < steps; index++) {
       const { t, noise } = drawScore(createStepRng(seed, index), schedule, source.shape, { tMin, tMax });
       const noised = addNoise(schedule, latent, noise, t);
-      const target = await guided(personalised, noised, t, contexts.empty, contexts.target, guidanceScale);
+      const target = await ofTarget(noised, t);
       let reference = noise;
       if (method.reference !== 'noise') {
         const predict = method.reference === 'frozen' ? frozen : personalised;

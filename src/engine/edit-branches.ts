@@ -75,5 +75,7 @@ export async function editBranches(
     reads.embed(recipe.sourcePrompt),
     reads === personal ? empty! : reads.embed(''),
   ]);
-  return { personal, targetPrompt, contexts: { source, sourceEmpty, target: target!, empty: empty! } };
+  const frozenEmpty = personal === model ? empty! : await model.embed('');
+  const contexts = { source, sourceEmpty, frozenEmpty, target: target!, empty: empty! };
+  return { personal, targetPrompt, contexts };
 }

@@ -1,10 +1,11 @@
 import type { DiffusionModel, PersonalModel } from '../diffusion/model';
-import type { Recipe } from '../document/document';
+import type { ConceptRef, Recipe } from '../document/document';
 import type { EditStep } from '../editing/edit-step';
-import { type EditMethod, editMethods } from '../editing/methods';
+import { type EditMethod, type EmptyPrompt, editMethods } from '../editing/methods';
 import { checkOptions } from '../editing/options';
 import { type EditProgress, promptToPrompt } from '../editing/prompt-to-prompt';
 import { type EditInputs, scoreEdit } from '../editing/score-edit';
+import { personalizationMethods } from '../personalization/methods';
 import { AppError } from '../util/errors';
 import { phrasesOf } from '../util/prompt-diff';
 
@@ -16,7 +17,9 @@ export interface EditSubject {
   /** the target prompt as that model reads it, with the concept's words */
   readonly targetPrompt: string;
   readonly contexts: EditInputs['contexts'];
-  readonly recipe: Pick<Recipe, 'method' | 'options' | 'sourcePrompt' | 'subject' | 'seed'>;
+  readonly recipe: Pick<Recipe, 'method' | 'options' | 'sourcePrompt' | 'subject' | 'seed'> & {
+    readonly concept?: Pick<ConceptRef, 'method'> | null;
+  };
   readonly source: EditInputs['source'];
   readonly paintedMask: EditInputs['paintedMask'];
   readonly start?: EditInputs['start'];
@@ -71,6 +74,7 @@ export function editSteps(
       contexts,
       paintedMask,
       schedule,
+      emptyPrompt: emptyPromptOf(recipe.concept),
       seed: recipe.seed,
       ...(start && { start }),
     },
@@ -79,3 +83,6 @@ export function editSteps(
     halted,
   );
 }
+
+const emptyPromptOf = (concept: EditSubject['recipe']['concept']): EmptyPrompt =>
+  personalizationMethods[concept?.method ?? '']?.emptyPrompt ?? 'own';

@@ -22,4 +22,6 @@ export const customDiffusion: PersonalizationMethod = {
   lora: null,
   augmentation: 'scale',
   detachFirstToken: true,
+  // the empty prompt is the first token alone, whose keys and values move without a gradient of theirs
+  emptyPrompt: 'frozen',
 };

@@ -21,6 +21,7 @@ export const dreambooth: PersonalizationMethod = {
   lora: null,
   augmentation: 'none',
   detachFirstToken: false,
+  emptyPrompt: 'own',
 };
 
 /**

@@ -59,6 +59,8 @@ export interface PersonalizationMethod {
   readonly augmentation: 'none' | 'flip' | 'scale';
   /** no gradient through keys and values of the first token (start of text) in cross-attention */
   readonly detachFirstToken: boolean;
+  /** whose reading of the empty prompt edits are guided from: its own, or the frozen model's, where training lets it drift */
+  readonly emptyPrompt: 'own' | 'frozen';
 }
 
 /**

@@ -48,4 +48,5 @@ export const textualInversion: PersonalizationMethod = {
   lora: null,
   augmentation: 'flip',
   detachFirstToken: false,
+  emptyPrompt: 'own',
 };

@@ -134,7 +134,7 @@ async function edited(
 ): Promise<Edit> {
   const { sourcePrompt, targetPrompt } = promptsOf(pair, concept);
   const picture = await tensor(data, pair.source, model.size);
-  const recipe = { method, options, seed, sourcePrompt, subject: pair.sourceClass };
+  const recipe = { method, options, seed, sourcePrompt, subject: pair.sourceClass, concept };
   const from = performance.now();
   const reference = methodOf(recipe).method.reference === 'frozen' ? model : personal;
   const [source, sourceEmpty, target, empty] = [
@@ -143,7 +143,7 @@ async function edited(
     await personal.embed(targetPrompt),
     await personal.embed(''),
   ];
-  const contexts = { source, sourceEmpty, target, empty };
+  const contexts = { source, sourceEmpty, frozenEmpty: await model.embed(''), target, empty };
   const steps = editSteps(
     {
       model,
