@@ -129,6 +129,21 @@ test('guidance of both branches with one weight, or each with the same, is one t
   expect(await run({ guidanceScale: 1, guidance: 'target' })).toEqual(await run({ guidanceScale: 1 }));
 });
 
+test('guided from the frozen model’s empty prompt, what training did to the network counts w times instead of once', async () => {
+  const [bias, w] = [0.3, 3];
+  const first = async (over: Partial<ScoreOptions>, given: Partial<EditInputs> = {}) => {
+    const changed = inputs({ personalised: network(bias), ...given });
+    const steps = await edit(changed, scoreMethods['dds-s'], { ...options, guidanceScale: w, ...over });
+    return steps[0]!.direction.data;
+  };
+  const [own, frozen] = [await first({ emptyPrompt: 'own' }), await first({ emptyPrompt: 'frozen' })];
+  for (const [i, v] of frozen.entries()) expect(v).toBeCloseTo(own[i]! + (w - 1) * bias * Math.sin(i), 5);
+  expect(await first({})).toEqual(own);
+  expect(await first({}, { emptyPrompt: 'frozen' })).toEqual(frozen);
+  const unguided = { guidanceScale: 1 };
+  expect(await first({ ...unguided, emptyPrompt: 'frozen' })).toEqual(await first(unguided));
+});
+
 test.each([
   ['constant', [1, 1, 1, 1]],
   ['linear', [1, 0.75, 0.5, 0.25]],
