@@ -48,5 +48,6 @@ export const textualInversion: PersonalizationMethod = {
   lora: null,
   augmentation: 'flip',
   detachFirstToken: false,
-  emptyPrompt: 'own',
+  // the same, until a fit trains an update on top, in which nothing holds the empty prompt
+  emptyPrompt: 'frozen',
 };
