@@ -9,6 +9,7 @@ import { orient, readOrientation, turnsByExif, withoutExif } from '../src/format
 import { encodePng } from '../src/formats/png';
 import { AppError } from '../src/util/errors';
 import type { Pixels } from '../src/util/pixels';
+import type { NamedPicture } from './stored-pictures';
 
 /** Larger files are refused unread, bytes. */
 const MAX_FILE = 500_000_000;
@@ -64,9 +65,7 @@ const PICTURES = new Set(['.png', '.jpg', '.jpeg', '.webp', '.avif', '.gif']);
  *
  * @throws AppError BAD_REQUEST when there is no such folder or nothing in it; as `readImage`
  */
-export async function readPictures(
-  folder: string,
-): Promise<{ readonly name: string; readonly pixels: Pixels }[]> {
+export async function readPictures(folder: string): Promise<NamedPicture[]> {
   const files = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     throw new AppError('BAD_REQUEST', `cannot read the folder ${folder}: ${error.code}`);
   });

@@ -11,7 +11,7 @@ import {
   type SteerOverrides,
   steerDefaults,
 } from '../steering/options';
-import { fitKey, type SteerRequest, steer } from '../steering/steer';
+import { checkReferences, fitKey, type SteerRequest, steer } from '../steering/steer';
 import { AppError } from '../util/errors';
 import type { NdArray } from '../util/nd-array';
 import { APP_VERSION } from '../util/version';
@@ -175,6 +175,7 @@ async function steeringOf(
     toTensor(await cropSquare(await host.readImage(id), square, model.size));
   const references: NdArray[] = [];
   if (complete.references > 0) {
+    checkReferences(learned.pictures.length);
     for (const picture of learned.pictures) references.push(await squareOf(picture));
   }
   return {

@@ -33,7 +33,7 @@ export interface LearnRequest {
 }
 
 /** More pictures than this teach a style, not a thing, and take long to encode. */
-const MAX_PICTURES = 20;
+export const MAX_PICTURES = 20;
 /** A word of CLIP's vocabulary that hardly occurs in text, where Custom Diffusion starts. METHOD.md 7.7 */
 const RARE_WORD = 'ktn';
 /** Its number there: in another vocabulary it would be in pieces. */

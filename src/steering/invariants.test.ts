@@ -400,6 +400,8 @@ test('the concept’s own pictures hold its look in place of samples; without an
   const other = await run(word, 'a cat', { ...options, references: 1 }, pictures.slice(1));
   expect(other.fit.key).not.toBe(own.fit.key);
   expect(other.fit.delta.lora).not.toEqual(own.fit.delta.lora);
+  const many = Array.from({ length: 21 }, () => pictures[0]!);
+  await expect(run(word, 'a cat', { ...options, references: 1 }, many)).rejects.toThrow('up to 20 pictures');
 });
 
 test('a fit to the concept’s own pictures alone brings what it predicts at them nearer to the truth', async () => {

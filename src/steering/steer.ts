@@ -4,6 +4,7 @@ import { createTextEncoder } from '../diffusion/text-encoder';
 import { applyConcept, type Concept } from '../personalization/concept';
 import { runHash } from '../personalization/config-hash';
 import { fillTemplate, PLAIN_TEMPLATE, rateOf } from '../personalization/method';
+import { MAX_PICTURES } from '../personalization/plan';
 import { onSubject } from '../personalization/subject-region';
 import type { Example } from '../training/data';
 import { type Checkpoint, checkBelongs, type LoopEvent, trainingLoop } from '../training/loop';
@@ -103,6 +104,7 @@ export async function* steer(
   const { parts: base } = model;
   const options = effectiveOptions(request);
   checkPrompts(request);
+  checkReferences(request.references?.length ?? 0);
   const [parent, key] = await Promise.all([conceptHash(concept), fitKey(base, request)]);
   const personalised = applyConcept(base, concept);
   try {
@@ -230,6 +232,15 @@ const needsSurroundings = (options: SteerOptions): boolean => {
   const compares = edsd > 0 || (guided > 0 && shiftTo === 'learned');
   return (compares && region === 'surroundings') || (guided > 0 && background === 'photo');
 };
+
+/** @throws AppError BAD_REQUEST for more pictures of a concept than one can be learned from */
+export function checkReferences(count: number): void {
+  if (count <= MAX_PICTURES) return;
+  throw new AppError(
+    'BAD_REQUEST',
+    `a fit takes up to ${MAX_PICTURES} pictures of the concept, not ${count}`,
+  );
+}
 
 /** @throws AppError BAD_REQUEST */
 function checkPrompts({ concept, sourcePrompt, targetPrompt }: SteerRequest): void {

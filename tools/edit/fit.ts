@@ -1,7 +1,6 @@
 /** The fit that an edit begins with. */
 import { conceptInUse, promptWith } from '../../src/document/concepts';
 import type { Document, FittedConcept, ImageRef, LearnedConcept, Square } from '../../src/document/document';
-import { defaultSquare } from '../../src/document/square';
 import type { LocalEngine } from '../../src/engine/engine';
 import type { FitEvent, FitRequest, FitResult } from '../../src/engine/events';
 import type { EngineHost } from '../../src/engine/host';
@@ -11,12 +10,13 @@ import { bareToken } from '../../src/formats/textual-inversion';
 import { bytesSource } from '../../src/util/byte-source';
 import { AppError } from '../../src/util/errors';
 import type { Pixels } from '../../src/util/pixels';
+import { type NamedPicture, storedPictures } from '../stored-pictures';
 
 export interface FitInput {
   /** what differs from the model's own */
   readonly options: FitRequest['options'];
   /** what the concept was learned from; none: unknown */
-  readonly references: readonly { readonly name: string; readonly pixels: Pixels }[];
+  readonly references: readonly NamedPicture[];
   /** a fit made before of the same; null: none */
   readonly file: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> } | null;
 }
@@ -48,12 +48,7 @@ export async function withFit(
 ): Promise<FitOutput> {
   const inUse = conceptInUse(doc)?.learned;
   if (!inUse) throw new AppError('BAD_REQUEST', 'there is no concept to fit');
-  const pictures = [];
-  for (const { name, pixels } of references) {
-    const image = await host.writeImage(pixels, name);
-    pictures.push({ id: image.id, square: defaultSquare(image) });
-  }
-  const learned = { ...inUse, pictures };
+  const learned = { ...inUse, pictures: await storedPictures(host, references) };
   const { model, photo, square, seed } = doc;
   const [sourcePrompt, targetPrompt] = [doc.sourcePrompt.trim(), doc.targetPrompt.trim()];
   const prompts = { sourcePrompt, targetPrompt, subject };

@@ -1,15 +1,14 @@
 import { plannedSteps, tokenFor } from '../../src/document/concepts';
-import { defaultSquare } from '../../src/document/square';
 import { createLocalEngine } from '../../src/engine/engine';
 import type { LearnEvent, LearnRequest, LearnResult } from '../../src/engine/events';
 import type { EngineHost } from '../../src/engine/host';
 import { AppError } from '../../src/util/errors';
-import type { Pixels } from '../../src/util/pixels';
+import { type NamedPicture, storedPictures } from '../stored-pictures';
 import type { LearnArguments } from './arguments';
 
 export interface LearnInput
   extends Pick<LearnArguments, 'classWord' | 'method' | 'name' | 'token' | 'preset' | 'options' | 'seed'> {
-  readonly pictures: readonly { readonly name: string; readonly pixels: Pixels }[];
+  readonly pictures: readonly NamedPicture[];
   readonly model: string;
   /** a checkpoint as it was written */
   readonly resume: Uint8Array<ArrayBuffer> | null;
@@ -72,11 +71,7 @@ async function requestOf(
   }
   const unknown = Object.keys(input.options).find((option) => !(option in method.defaults));
   if (unknown) throw new AppError('BAD_REQUEST', `${name} has no option "${unknown}"`);
-  const pictures = [];
-  for (const { name: picture, pixels } of input.pictures) {
-    const image = await host.writeImage(pixels, picture);
-    pictures.push({ id: image.id, square: defaultSquare(image) });
-  }
+  const pictures = await storedPictures(host, input.pictures);
   const preset = method.presets[input.preset];
   const planned = plannedSteps(preset.steps!, pictures.length);
   const options: Record<string, number> = { ...preset, steps: planned.steps, ...input.options };
