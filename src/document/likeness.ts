@@ -61,14 +61,28 @@ export function likenessOptions(
   return { fit: follow(fitCourses, defaults.fit), edit: follow(editCourses, defaults.edit) };
 }
 
+type InUse = Pick<Document, 'concepts' | 'concept'>;
+
+/** Complete options of an edit: without a concept, and by how the one in use was learned. */
+export interface EditDefaults {
+  readonly defaults: Options;
+  readonly withConcept: Readonly<Record<string, Options>>;
+}
+
+/** What suits an edit that puts in the concept in use. */
+export function editDefaults(doc: InUse, { defaults, withConcept }: EditDefaults): Options {
+  const concept = conceptInUse(doc);
+  if (!concept) return defaults;
+  return withConcept[concept.learned?.method ?? concept.method] ?? withConcept[''] ?? defaults;
+}
+
 /** The defaults of the edit method as likeness has them; without a concept there is nothing to look like. */
-export const editBase = (
-  doc: Pick<Document, 'concepts' | 'concept' | 'likeness'>,
-  defaults: Options,
-): Options =>
-  conceptInUse(doc)
-    ? { ...defaults, ...likenessOptions(doc.likeness / 100, { fit: {}, edit: defaults }).edit }
-    : defaults;
+export function editBase(doc: InUse & Pick<Document, 'likeness'>, method: EditDefaults): Options {
+  const edit = editDefaults(doc, method);
+  return conceptInUse(doc)
+    ? { ...edit, ...likenessOptions(doc.likeness / 100, { fit: {}, edit }).edit }
+    : edit;
+}
 
 /** What was set by hand of the options that follow it gives way. @param likeness  0…100 */
 export function setLikeness(doc: Document, likeness: number): Document {

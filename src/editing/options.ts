@@ -1,7 +1,22 @@
 import { AppError } from '../util/errors';
 import { readOptions } from '../util/options';
 import { editFields } from './fields';
-import type { EditOptions } from './methods';
+import type { EditMethod, EditOptions } from './methods';
+
+/**
+ * Options that suit a model, by kind of edit: under 'all' for every such edit, under a way of learning for those that
+ * put in a concept learned so.
+ */
+export type EditOverrides = Readonly<
+  Record<string, Readonly<Record<string, Readonly<Record<string, number>>>>>
+>;
+
+/** Complete defaults of an edit. @param learnedBy  how the concept was learned that it puts in; '': without one */
+export const defaultsOf = (
+  { kind, defaults }: EditMethod,
+  overrides: EditOverrides,
+  learnedBy: string,
+): EditOptions => ({ ...defaults, ...overrides[kind]?.all, ...overrides[kind]?.[learnedBy] });
 
 /**
  * Options as a recipe carries them → complete, of the right kind and in range. Options that the recipe lacks, because

@@ -25,6 +25,27 @@ test('the backend that is asked for is opened, once', async () => {
   expect(asked).toEqual([{ backend: 'wasm', gpuMemory: 2 ** 33 }]);
 });
 
+test('edits have the defaults that suit the model, and how the concept was learned that they put in', async () => {
+  const editing = {
+    score: { all: { stepSize: 0.2, guidanceScale: 3 }, dreambooth: { guidanceScale: 2 } },
+    attention: { all: { guidanceScale: 4, steps: 'many' } },
+  };
+  const engine = createLocalEngine(tinyHost(backend, tinyTree({ editing }), memoryBlobs()));
+  const { methods } = await engine.info('tiny');
+  const guidanceOf = (name: string) => {
+    const { defaults, withConcept } = methods.find((method) => method.name === name)!;
+    return [defaults, withConcept[''], withConcept['textual-inversion'], withConcept.dreambooth].map(
+      (options) => options?.guidanceScale,
+    );
+  };
+  expect(guidanceOf('dds-sm')).toEqual([3, 3, 3, 2]);
+  expect(guidanceOf('custom-edit')).toEqual([4, 4, 4, 4]);
+  expect(methods[0]).toMatchObject({
+    defaults: { stepSize: 0.2, steps: 200 },
+    withConcept: { dreambooth: { stepSize: 0.2, steps: 200 } },
+  });
+});
+
 test('freeing models spares the one that a paused run trains on', async () => {
   const engine = createLocalEngine(host);
   const { id } = await tinyPicture(host, 1);

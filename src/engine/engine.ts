@@ -1,6 +1,7 @@
 import type { BlobId } from '../document/document';
 import { editFields } from '../editing/fields';
 import { editMethods } from '../editing/methods';
+import { defaultsOf, type EditOverrides } from '../editing/options';
 import { readConceptBase } from '../formats/model-folder';
 import { fromTensor } from '../formats/tensor';
 import { learnFields, presetsOf } from '../personalization/method';
@@ -16,6 +17,7 @@ import { editJob } from './edit-job';
 import type {
   DecodedFrame,
   EditEvent,
+  EditMethodInfo,
   EditRequest,
   EngineInfo,
   FitEvent,
@@ -30,14 +32,13 @@ import type {
   LearnRequest,
   LookEvent,
   LookRequest,
-  MethodInfo,
   TrainingPort,
 } from './events';
 import { fitJob, type KnownFits } from './fit-job';
 import { type Frames, openFrames } from './frames';
 import type { EngineHost, RunsOn } from './host';
 import { learnJob } from './learn-job';
-import { type EditingOverrides, type LearningOverrides, loadModel, readModelInfo } from './load-model';
+import { type LearningOverrides, loadModel, readModelInfo } from './load-model';
 import { lookJob } from './look-job';
 import { modelCache } from './model-cache';
 import { RunControls } from './run-controls';
@@ -202,16 +203,16 @@ function pixelsOf(event: LearnEvent | EditEvent | FitEvent): Transferable[] {
 }
 
 /** The table of methods as plain data, its defaults overridden by what suits the model. */
-function methodsFor(overrides: EditingOverrides): readonly MethodInfo[] {
-  return Object.entries(editMethods).map(([name, { kind, label, help, defaults }]) => ({
+const methodsFor = (overrides: EditOverrides): readonly EditMethodInfo[] =>
+  Object.entries(editMethods).map(([name, method]) => ({
     name,
-    label,
-    help,
-    defaults: { ...defaults, ...overrides[kind] },
-    fields: Object.fromEntries(Object.keys(defaults).map((option) => [option, editFields[option]!])),
-    branches: kind === 'score',
+    label: method.label,
+    help: method.help,
+    defaults: defaultsOf(method, overrides, ''),
+    withConcept: byLearning((learnedBy) => defaultsOf(method, overrides, learnedBy)),
+    fields: Object.fromEntries(Object.keys(method.defaults).map((option) => [option, editFields[option]!])),
+    branches: method.kind === 'score',
   }));
-}
 
 /** The same for learning: what suits the model is said by method and preset. */
 function learnMethodsFor(overrides: LearningOverrides): readonly LearnMethodInfo[] {
@@ -238,12 +239,14 @@ async function* inOneTurn<E>(
   }
 }
 
+/** A value for every way of learning, and under '' one for any other. */
+const byLearning = <T>(each: (learnedBy: string) => T): Record<string, T> =>
+  Object.fromEntries(['', ...Object.keys(personalizationMethods)].map((name) => [name, each(name)]));
+
 /** The same for fitting: methods that are in no table, those of imported files, have the common defaults. */
 const fitOptionsFor = (overrides: SteerOverrides): FitInfo => ({
   fields: steerFields,
-  defaults: Object.fromEntries(
-    ['', ...Object.keys(personalizationMethods)].map((name) => [name, steerDefaults(name, overrides)]),
-  ),
+  defaults: byLearning((learnedBy) => steerDefaults(learnedBy, overrides)),
 });
 
 /** A job that takes a turn for each of its events: between two of them others run, and while nobody asks it holds nothing up. */

@@ -244,8 +244,13 @@ export interface MethodInfo {
   readonly help: string;
   readonly defaults: Readonly<Record<string, number | string | boolean>>;
   readonly fields: Readonly<Record<string, OptionField>>;
-  /** of edits: whether one can go on from a step of another */
-  readonly branches?: boolean;
+}
+
+export interface EditMethodInfo extends MethodInfo {
+  /** complete options by how the concept was learned that is put in; for any other way those of '' */
+  readonly withConcept: Readonly<Record<string, MethodInfo['defaults']>>;
+  /** whether an edit can go on from a step of another */
+  readonly branches: boolean;
 }
 
 export interface LearnMethodInfo extends MethodInfo {
@@ -276,7 +281,7 @@ export interface ModelInfo {
 /** What the engine worker exposes (over Comlink; `edit` is a job, see util/rpc.ts). */
 export interface EngineInfo {
   readonly capabilities: Capabilities;
-  readonly methods: readonly MethodInfo[];
+  readonly methods: readonly EditMethodInfo[];
   readonly learnMethods: readonly LearnMethodInfo[];
   readonly fitOptions: FitInfo;
   /** the one asked about */

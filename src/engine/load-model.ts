@@ -2,6 +2,7 @@ import { createModel, type DiffusionModel, type ModelParts } from '../diffusion/
 import { createSchedule } from '../diffusion/schedule';
 import { parseSchedulerConfig } from '../diffusion/scheduler-config';
 import { createTokenizer, tokenizerSettings } from '../diffusion/tokenizer';
+import type { EditOverrides } from '../editing/options';
 import { familyOf } from '../formats/concept-base';
 import { openWeights } from '../formats/model-folder';
 import { CLIP_NORMALISATION, createImageEncoder, type ImageEncoder } from '../metrics/clip-image';
@@ -117,9 +118,6 @@ export async function loadImageEncoder(
 
 const path = (folder: string, name: string): string => (folder ? `${folder}/${name}` : name);
 
-/** kind of edit ('score', 'attention') → options that suit a model */
-export type EditingOverrides = Readonly<Record<string, Readonly<Record<string, number>>>>;
-
 /** method → preset → options that suit a model */
 export type LearningOverrides = Readonly<
   Record<string, Readonly<Record<string, Readonly<Record<string, number>>>>>
@@ -128,7 +126,7 @@ export type LearningOverrides = Readonly<
 /** Name, licence and picture size of a checkpoint, from its small files alone, and the options that suit it. */
 export async function readModelInfo(tree: FileTree): Promise<{
   model: ModelInfo;
-  editing: EditingOverrides;
+  editing: EditOverrides;
   learning: LearningOverrides;
   steering: SteerOverrides;
 }> {
@@ -151,7 +149,7 @@ export async function readModelInfo(tree: FileTree): Promise<{
       license: text('license', 'unknown'),
       rareWord: rareWordIn(index),
     },
-    editing: mapValues(index.editing, numbersIn),
+    editing: mapValues(index.editing, (rows) => mapValues(rows, numbersIn)),
     learning: mapValues(index.learning, (presets) => mapValues(presets, numbersIn)),
     steering: mapValues(index.steering, (options) => optionsIn(options, ['number', 'string'])),
   };

@@ -3,7 +3,7 @@ import { conceptInUse, subjectOf, targetAsRead, targetOf } from '../document/con
 import type { Concept, Document, ImageRef, Recipe, Take } from '../document/document';
 import { fitInUse } from '../document/fits';
 import { editBase } from '../document/likeness';
-import type { EditEvent, EditResult, MethodInfo } from '../engine/events';
+import type { EditEvent, EditMethodInfo, EditResult } from '../engine/events';
 import { AppError } from '../util/errors';
 import type { Pixels } from '../util/pixels';
 import { stayAwake } from './awake';
@@ -33,7 +33,7 @@ const record = { frames: true, directions: true } as const;
 /** After this long without an answer, "Stop now" is offered, ms. */
 const patience = 5000;
 
-export const methodOf = (doc: Document, { info }: Session): MethodInfo | null =>
+export const methodOf = (doc: Document, { info }: Session): EditMethodInfo | null =>
   info?.methods.find(({ name }) => name === doc.method) ?? null;
 
 /** A target prompt that has a place for a concept. */
@@ -66,11 +66,11 @@ export function notReady(doc: Document, now: Session, willLearn = false): string
 }
 
 /** What an edit of the document would be. @param method  the document's */
-export const recipeNow = (doc: Document, photo: ImageRef, method: MethodInfo): Recipe =>
+export const recipeNow = (doc: Document, photo: ImageRef, method: EditMethodInfo): Recipe =>
   recipeOf(
     doc,
     photo,
-    editBase(doc, method.defaults),
+    editBase(doc, method),
     subjectOf(doc),
     fitInUse(doc, session().info?.fitOptions.defaults ?? {}),
   );

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { recipeOf } from '../document/actions';
 import { type Document, emptyDocument, type Take } from '../document/document';
-import type { MethodInfo } from '../engine/events';
+import type { EditMethodInfo } from '../engine/events';
 import { cannotBranch, frameOf } from './frames';
 import { type Session, session } from './session-store';
 
@@ -23,11 +23,12 @@ const take: Take = {
   stopped: false,
   frames: 'f'.repeat(64),
 };
-const method = (name: string, branches: boolean): MethodInfo => ({
+const method = (name: string, branches: boolean): EditMethodInfo => ({
   name,
   label: name.toUpperCase(),
   help: '',
   defaults: { steps: 60 },
+  withConcept: {},
   fields: {},
   branches,
 });

@@ -1,6 +1,7 @@
 import { addTake } from '../document/actions';
 import { branchAt } from '../document/branch';
 import type { Document, Take } from '../document/document';
+import { editBase } from '../document/likeness';
 import type { DecodedFrame } from '../engine/events';
 import { amend } from './document-store';
 import { bitmapOf, methodOf, notReady, runEdit } from './edits';
@@ -90,7 +91,7 @@ export function cannotBranch(doc: Document, now: Session, take: Take, index: num
   const branch = branchAt(doc, take, index);
   if (!method || !branch) return 'Goes on only on the photo that is open.';
   if (!method.branches) return `“${method.label}” starts from the photo only.`;
-  const steps = Number(doc.options.steps ?? method.defaults.steps);
+  const steps = Number(doc.options.steps ?? editBase(doc, method).steps);
   return index + 1 < steps ? notReady(branch, now) : `All ${steps} steps are done here.`;
 }
 

@@ -22,7 +22,7 @@ const fitDefaults = { '': { steps: 40, sampling: 'guided' } };
 const presets = { quick: { steps: 8 }, balanced: { steps: 8 }, best: { steps: 8 } };
 const info = {
   model: { id: 'starter' },
-  methods: [{ name: 'dds-sm', defaults: { steps: 60 } }],
+  methods: [{ name: 'dds-sm', defaults: { steps: 60 }, withConcept: {} }],
   learnMethods: [{ name: 'dreambooth-lora', presets }],
   fitOptions: { fields: {}, defaults: fitDefaults },
 } as unknown as EngineInfo;

@@ -2,6 +2,7 @@ import { chooseConcept, putConcept, recipeOf } from '../../src/document/actions'
 import { importedConcept } from '../../src/document/concept-edits';
 import { conceptInUse, conceptPrompt } from '../../src/document/concepts';
 import { type Document, emptyDocument, type ImageRef } from '../../src/document/document';
+import { editDefaults } from '../../src/document/likeness';
 import { defaultSquare } from '../../src/document/square';
 import { createLocalEngine, type LocalEngine } from '../../src/engine/engine';
 import type { EditEvent, EditResult, FitEvent, JobEvent, LookResult } from '../../src/engine/events';
@@ -91,7 +92,7 @@ export async function runEdit(
     const frame = { ...plain, photo, square };
     const seen = (event: FitEvent): void => watch({ kind: 'fit', event });
     const fit = input.fit ? await withFit(host, engine, frame, subject, input.fit, seen) : null;
-    const recipe = recipeOf(plain, photo, method.defaults, subject, fit?.result.fit);
+    const recipe = recipeOf(plain, photo, editDefaults(plain, method), subject, fit?.result.fit);
     const { signal } = new AbortController();
     const record = { directions: input.directions ?? false };
     const started = performance.now();

@@ -1,6 +1,6 @@
 import { editMethods } from '../../src/editing/methods';
-import { checkOptions } from '../../src/editing/options';
-import type { EditingOverrides, LearningOverrides } from '../../src/engine/load-model';
+import { checkOptions, defaultsOf, type EditOverrides } from '../../src/editing/options';
+import type { LearningOverrides } from '../../src/engine/load-model';
 import { checkLearnOptions, type LearnOptions } from '../../src/personalization/method';
 import { personalizationMethods } from '../../src/personalization/methods';
 import {
@@ -31,7 +31,7 @@ export interface Sweep extends Omit<Override, 'value'> {
 
 /** What a checkpoint says of itself in model_index.json. */
 export interface Recommended {
-  readonly editing: EditingOverrides;
+  readonly editing: EditOverrides;
   readonly learning: LearningOverrides;
   readonly steering: SteerOverrides;
   readonly model: { readonly rareWord: string };
@@ -106,17 +106,15 @@ export function resolveOptions(
     steer:
       variant.steer &&
       checkSteerOptions({ ...given('steer'), ...variant.steer }, steerDefaults(method, recommended.steering)),
-    edit: editOptions(variant.edit, recommended.editing, given('edit')),
+    edit: editOptions(variant.edit, method, recommended.editing, given('edit')),
   };
 }
 
-/** As the engine has them: what suits a model is said by kind of edit. An option of other edits only is left out. */
-function editOptions(name: string, editing: EditingOverrides, given: Settings): Settings {
+/** As the engine has them. An option of other edits only is left out. */
+function editOptions(name: string, learnedBy: Method, editing: EditOverrides, given: Settings): Settings {
   const method = editMethods[name];
   if (!method) throw new AppError('BAD_REQUEST', `there is no edit "${name}"`);
   const others = new Set(Object.values(editMethods).flatMap(({ defaults }) => Object.keys(defaults)));
-  const known = Object.entries({ ...editing[method.kind], ...given }).filter(
-    ([option]) => option in method.defaults || !others.has(option),
-  );
-  return checkOptions(Object.fromEntries(known), method.defaults);
+  const known = Object.entries(given).filter(([option]) => option in method.defaults || !others.has(option));
+  return checkOptions(Object.fromEntries(known), defaultsOf(method, editing, learnedBy));
 }

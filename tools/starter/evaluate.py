@@ -167,7 +167,7 @@ def sheet_of(path: Path, pictures: list, columns: int) -> None:
 
 def settings_of(folder: Path) -> Settings:
     """The recommended settings of score edits of a model folder."""
-    e = json.loads((folder / "model_index.json").read_text())["editing"]["score"]
+    e = json.loads((folder / "model_index.json").read_text())["editing"]["score"]["all"]
     return Settings(e["steps"], e["stepSize"], e["guidanceScale"], e["tMin"], e["tMax"], e["maskPower"])
 
 

@@ -5,7 +5,7 @@ import { Heading } from 'react-aria-components/Heading';
 import { resetOptions, setMethod, setOption, setSeed } from '../../document/actions';
 import type { OptionValue } from '../../document/document';
 import { editBase } from '../../document/likeness';
-import type { MethodInfo } from '../../engine/events';
+import type { EditMethodInfo } from '../../engine/events';
 import { commit } from '../../state/document-store';
 import { methodOf } from '../../state/edits';
 import { session } from '../../state/session-store';
@@ -74,9 +74,9 @@ export function MethodForm() {
   );
 }
 
-function Field({ method, name }: { method: MethodInfo; name: string }) {
+function Field({ method, name }: { method: EditMethodInfo; name: string }) {
   const field = method.fields[name]!;
-  const fallback = useDocument((doc) => editBase(doc, method.defaults)[name]!);
+  const fallback = useDocument((doc) => editBase(doc, method)[name]!);
   const value = useDocument((doc) => doc.options[name]) ?? fallback;
   const set = (next: OptionValue): void =>
     commit(`Set ${field.label.toLowerCase()}`, (doc) =>

@@ -1,4 +1,4 @@
-import { likenessOptions } from '../../document/likeness';
+import { editDefaults, likenessOptions } from '../../document/likeness';
 import type { FitInfo } from '../../engine/events';
 import { methodOf } from '../../state/edits';
 import { useDocument, useSession } from '../../state/use-store';
@@ -11,10 +11,11 @@ export function LikenessChanges({ info, base }: { info: FitInfo; base: Values })
   const doc = useDocument((it) => it);
   const method = useSession((now) => methodOf(doc, now));
   if (!method) return null;
-  const { fit, edit } = likenessOptions(doc.likeness / 100, { fit: base, edit: method.defaults });
+  const suits = editDefaults(doc, method);
+  const { fit, edit } = likenessOptions(doc.likeness / 100, { fit: base, edit: suits });
   const changes = [
     ...changesOf('fit', fit, base, info.fields),
-    ...changesOf('edit', edit, method.defaults, method.fields),
+    ...changesOf('edit', edit, suits, method.fields),
   ];
   if (changes.length === 0) {
     return <p className="help likeness-changes">The likeness slider is in the middle: it changes nothing.</p>;
