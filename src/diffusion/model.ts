@@ -66,7 +66,10 @@ export interface DiffusionModel {
 }
 
 /** What a concept gives a model of its own. */
-export type PersonalModel = Pick<DiffusionModel, 'attend' | 'embed' | 'predictNoise' | 'tokenizer' | 'unet'>;
+export type PersonalModel = Pick<
+  DiffusionModel,
+  'attend' | 'embed' | 'predictNoise' | 'tokenizer' | 'unet' | 'watch'
+>;
 
 /**
  * @param limits  bytes that a run may take in all and in one tensor
@@ -123,6 +126,8 @@ export function createModel(parts: ModelParts, limits: DenoiserOptions['limits']
         predictNoise: denoiserNoise(network, schedule),
         tokenizer: words.tokenizer,
         unet: { config: unet.config, weights: network.weights },
+        watch: (prompt, phrases) =>
+          watchPhrases(network, { tokenizer: words.tokenizer, schedule }, prompt, phrases),
       };
     },
     async dispose() {

@@ -24,11 +24,14 @@ export class SubjectMask {
     this.#state = state;
   }
 
-  /** @param maps  probability mass that each query gives to each phrase, [K,h',w'], in [0,1] */
+  /**
+   * @param maps  probability mass that each query gives to each phrase, [K,h',w'], in [0,1]; K may grow from call to call,
+   *              by phrases that were not looked for before
+   */
   add(maps: NdArray): void {
     const { sum, count } = this.#state ?? { sum: zeros(maps.shape), count: 0 };
     this.#state = {
-      sum: { data: sum.data.map((v, i) => v + maps.data[i]!), shape: maps.shape },
+      sum: { data: maps.data.map((v, i) => v + (sum.data[i] ?? 0)), shape: maps.shape },
       count: count + 1,
     };
   }
@@ -39,16 +42,16 @@ export class SubjectMask {
   }
 
   /**
-   * @param power  exponent on the normalised maps: 1 is the paper's soft mask, above 1 tightens it (METHOD.md A10)
-   * @returns      [1,1,h,w] in [0,1], 1 where a phrase is most attended; ones before the first map
+   * @param powerOf  exponent on the normalised map of a phrase: 1 is the paper's soft mask, above 1 tightens it (METHOD.md A10)
+   * @returns        [1,1,h,w] in [0,1], 1 where a phrase is most attended; ones before the first map
    */
-  at(h: number, w: number, power = 1): NdArray {
+  at(h: number, w: number, powerOf: (phrase: number) => number = () => 1): NdArray {
     if (!this.#state) return { data: new Float32Array(h * w).fill(1), shape: [1, 1, h, w] };
     const { sum } = this.#state;
     const masks = Array.from({ length: sum.shape[0]! }, (_, k) => {
       const { data, shape } = rows(sum, k, k + 1);
       const max = data.reduce((a, b) => Math.max(a, b), 0) || 1;
-      return resizeBilinear({ data: data.map((v) => (v / max) ** power), shape: shape.slice(1) }, h, w);
+      return resizeBilinear({ data: data.map((v) => (v / max) ** powerOf(k)), shape: shape.slice(1) }, h, w);
     });
     return masks.length === 1 ? masks[0]! : zip(Math.max, ...masks);
   }

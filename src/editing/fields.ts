@@ -68,6 +68,11 @@ export const editFields: Readonly<Record<string, OptionField>> = {
     max: 4,
     step: 0.25,
   },
+  maskFrom: {
+    label: 'Outline of',
+    help: 'Where the old words were, or also where the new ones come to be.',
+    choices: ['source', 'both'],
+  },
   alignment: {
     label: 'Words in common',
     help: 'Replace word by word, refine around added words, or whichever fits the descriptions.',

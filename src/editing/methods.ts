@@ -61,6 +61,11 @@ export interface ScoreOptions extends EditOptions {
   readonly maskSteps: number;
   /** exponent on the soft mask: above 1 confines the edit more tightly */
   readonly maskPower: number;
+  /**
+   * where the subject is: in the photo, as the paper has it, or (ours) also where the result so far attends to the words
+   * that take its place, so that a new shape has room
+   */
+  readonly maskFrom: 'source' | 'both';
 }
 
 /** Options of Prompt-to-Prompt edits. */
@@ -104,6 +109,7 @@ const dds: ScoreOptions = {
   tMax: 949,
   maskSteps: 10,
   maskPower: 1,
+  maskFrom: 'source',
 };
 
 export const scoreMethods = {

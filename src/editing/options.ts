@@ -8,7 +8,7 @@ import type { EditMethod, EditOptions } from './methods';
  * put in a concept learned so.
  */
 export type EditOverrides = Readonly<
-  Record<string, Readonly<Record<string, Readonly<Record<string, number>>>>>
+  Record<string, Readonly<Record<string, Readonly<Record<string, number | string>>>>>
 >;
 
 /** Complete defaults of an edit. @param learnedBy  how the concept was learned that it puts in; '': without one */

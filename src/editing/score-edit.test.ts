@@ -95,28 +95,50 @@ test('a subject of two phrases is edited where either is attended, each to its o
   expect(twice.at(-1)!.latent.data).toEqual(one.at(-1)!.latent.data);
 });
 
-test('an edit that starts from a step of another repeats the rest of it bit for bit, mask and all', async () => {
-  let calls = 0;
-  const frozen: PredictNoise = async (...args) => {
-    calls++;
-    return network()(...args);
+test('asked to, it edits as well where the new words come to be, more tightly, once there is a step to look at', async () => {
+  const maps = {
+    subjectMaps: () => ndArray([1, 0, 0, 0], [1, 2, 2]),
+    replacementMaps: () => ndArray([0, 0.5, 0, 1], [1, 2, 2]),
   };
-  // maps that depend on when they are asked for
-  const moving = () => ({
-    frozen,
-    subjectMaps: () => ndArray([1, (calls % 5) / 5, (calls % 3) / 3, 0], [1, 2, 2]),
-  });
   const sm = scoreMethods['dds-sm'];
-  const whole = await edit(inputs(moving()), sm);
-  const { index, latent, maps } = whole[1]!;
-  calls = options.maskSteps + 2 * 2;
-  const rest = await edit(inputs({ ...moving(), start: { index, latent, maps } }), sm);
-  expect(rest.map((step) => step.index)).toEqual([2, 3, 4]);
-  for (const [i, step] of rest.entries()) {
-    expect(step.latent.data).toEqual(whole[2 + i]!.latent.data);
-    expect(step.mask!.data).toEqual(whole[2 + i]!.mask!.data);
+  const { mask: alone } = (await edit(inputs(maps), sm)).at(-1)!;
+  expect([alone!.data[0], alone!.data[3], alone!.data[15]]).toEqual([1, 0, 0]);
+  const both = { ...options, maskPower: 1.5, maskFrom: 'both' } as const;
+  for (const { mask } of await edit(inputs(maps), sm, both)) {
+    expect([mask!.data[0], mask!.data[12], mask!.data[15]]).toEqual([1, 0, 1]);
+    expect(mask!.data[3]).toBeCloseTo(0.5 ** 3);
   }
+  const unknown = await edit(inputs({ subjectMaps: maps.subjectMaps }), sm, both);
+  expect(unknown.at(-1)!.mask!.data[15]).toBe(0);
 });
+
+test.each(['source', 'both'] as const)(
+  'an edit with the outline of %s that starts from a step of another repeats the rest of it bit for bit, mask and all',
+  async (maskFrom) => {
+    let calls = 0;
+    const frozen: PredictNoise = async (...args) => {
+      calls++;
+      return network()(...args);
+    };
+    // maps that depend on when they are asked for
+    const moving = () => ({
+      frozen,
+      subjectMaps: () => ndArray([1, (calls % 5) / 5, (calls % 3) / 3, 0], [1, 2, 2]),
+      replacementMaps: () => ndArray([(calls % 7) / 7, 0, 0.1, 1], [1, 2, 2]),
+    });
+    const asked = { ...options, maskFrom };
+    const sm = scoreMethods['dds-sm'];
+    const whole = await edit(inputs(moving()), sm, asked);
+    const { index, latent, maps } = whole[1]!;
+    calls = options.maskSteps + 2 * 2;
+    const rest = await edit(inputs({ ...moving(), start: { index, latent, maps } }), sm, asked);
+    expect(rest.map((step) => step.index)).toEqual([2, 3, 4]);
+    for (const [i, step] of rest.entries()) {
+      expect(step.latent.data).toEqual(whole[2 + i]!.latent.data);
+      expect(step.mask!.data).toEqual(whole[2 + i]!.mask!.data);
+    }
+  },
+);
 
 test('guidance of both branches with one weight, or each with the same, is one thing; the target alone another', async () => {
   const run = async (over: { guidanceScale: number; guidance?: BranchGuidance; sourceGuidance?: number }) =>

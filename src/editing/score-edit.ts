@@ -3,11 +3,14 @@ import { addNoise, type Schedule } from '../diffusion/schedule';
 import { drawScore, lookAt, spreadTimesteps } from '../diffusion/score';
 import { type MaskState, SubjectMask } from '../diffusion/subject-mask';
 import { AppError } from '../util/errors';
-import { axpby, isFiniteArray, type NdArray, sub } from '../util/nd-array';
+import { axpby, isFiniteArray, type NdArray, stack, sub } from '../util/nd-array';
 import { createStepRng } from '../util/random';
 import { type EditStep, haltable, rms, untilHalted } from './edit-step';
 import type { EmptyPrompt, ScoreMethod, ScoreOptions } from './methods';
 import { stepSchedules } from './step-size';
+
+/** How much tighter the outline of what comes to be is than that of what was there: its attention wanders at first. */
+const GROWN_POWER = 2;
 
 /** The networks and conditions of one edit. Latents are [1,C,h,w], already × scaling factor; contexts [1,L,D]. */
 export interface EditInputs {
@@ -18,6 +21,8 @@ export interface EditInputs {
   readonly frozen: PredictNoise;
   /** cross-attention maps [K,h',w'] of the subject at the latest evaluation of `frozen`; null: no subject is known */
   readonly subjectMaps: (() => NdArray) | null;
+  /** the same of the words in the subject's place, at the latest evaluation of `personalised`; default: they are not known */
+  readonly replacementMaps?: (() => NdArray) | null;
   readonly contexts: {
     /** as the model reads it that the method's reference is */
     readonly source: NdArray;
@@ -73,7 +78,11 @@ export async function* scoreEdit(
     method.subjectMask && !inputs.paintedMask && inputs.subjectMaps
       ? new SubjectMask(start?.maps ?? null)
       : null;
-  const observe = (): void => automatic?.add(inputs.subjectMaps!());
+  const grown = options.maskFrom === 'both' ? (inputs.replacementMaps ?? null) : null;
+  const outlineAt = (): NdArray | null => {
+    const phrases = automatic?.state && inputs.subjectMaps!().shape[0]!;
+    return phrases ? automatic.at(h, w, (k) => options.maskPower * (k < phrases ? 1 : GROWN_POWER)) : null;
+  };
   const sourceScale = sourceGuidanceOf(options);
   const shrink = stepSchedules[options.stepSchedule];
   const from = options.emptyPrompt === 'auto' ? (inputs.emptyPrompt ?? 'own') : options.emptyPrompt;
@@ -91,7 +100,7 @@ export async function* scoreEdit(
     const looks = automatic && !automatic.state ? options.maskSteps : 0;
     for (const [i, t] of spreadTimesteps(tMin, tMax, looks).entries()) {
       await frozen(lookAt(schedule, source, t, { seed, index: i }), t, contexts.source);
-      observe();
+      automatic?.add(inputs.subjectMaps!());
     }
     for (let index = start ? start.index + 1 : 0; index < steps; index++) {
       const { t, noise } = drawScore(createStepRng(seed, index), schedule, source.shape, { tMin, tMax });
@@ -103,9 +112,9 @@ export async function* scoreEdit(
         const empty = contexts.sourceEmpty ?? contexts.empty;
         const noisedSource = addNoise(schedule, source, noise, t);
         reference = await guided(predict, noisedSource, t, empty, contexts.source, sourceScale);
-        observe();
+        automatic?.add(grown ? stack([inputs.subjectMaps!(), grown()]) : inputs.subjectMaps!());
       }
-      const mask = inputs.paintedMask ?? automatic?.at(h, w, options.maskPower) ?? null;
+      const mask = inputs.paintedMask ?? outlineAt();
       const direction = masked(sub(target, reference), mask);
       if (!isFiniteArray(direction)) {
         throw new AppError('NUMERIC', `step ${index + 1} of ${steps} gave numbers that are not finite`, {

@@ -38,3 +38,22 @@ test('how a concept was learned decides whose empty prompt its edits are guided 
     expect(await directionOf(method)).toEqual(own);
   }
 });
+
+test('the outline of both is wider where the model attends to the new words in the result so far', async () => {
+  const [sourceWords, target, empty] = await Promise.all(['a cat', 'a dog', ''].map(model.embed));
+  const source = ndArray(createTorchRng(1).randn(256), [1, 4, 8, 8]);
+  const maskOf = async (maskFrom: string, subject: string | null) => {
+    const options = { steps: 1, guidanceScale: 3, maskFrom };
+    const recipe = { method: 'dds-sm', options, sourcePrompt: 'a cat', subject, seed: 1 };
+    const contexts = { source: sourceWords!, target: target!, empty: empty! };
+    const given = { model, personal: model, targetPrompt: 'a dog', contexts, source, paintedMask: null };
+    for await (const step of editSteps({ ...given, recipe }, () => false)) {
+      if ('mask' in step) return step.mask;
+    }
+    throw new Error('no step');
+  };
+  const [alone, both] = [(await maskOf('source', 'cat'))!, (await maskOf('both', 'cat'))!];
+  expect(both.data.every((v, i) => v >= alone.data[i]!)).toBe(true);
+  expect(both.data).not.toEqual(alone.data);
+  expect(await maskOf('both', null)).toBeNull();
+});

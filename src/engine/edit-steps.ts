@@ -7,7 +7,7 @@ import { type EditProgress, promptToPrompt } from '../editing/prompt-to-prompt';
 import { type EditInputs, scoreEdit } from '../editing/score-edit';
 import { personalizationMethods } from '../personalization/methods';
 import { AppError } from '../util/errors';
-import { phrasesOf } from '../util/prompt-diff';
+import { phrasesOf, promptDiff } from '../util/prompt-diff';
 
 /** What an edit works on, whatever its method. */
 export interface EditSubject {
@@ -65,12 +65,15 @@ export function editSteps(
     );
   }
   const watched = method.subjectMask && phrases.length ? model.watch(recipe.sourcePrompt, phrases) : null;
+  const { replacement } = promptDiff(recipe.sourcePrompt, subject.targetPrompt);
+  const grown = watched && replacement ? personal.watch(subject.targetPrompt, phrasesOf(replacement)) : null;
   return scoreEdit(
     {
       source,
-      personalised: personal.predictNoise,
+      personalised: grown?.predictNoise ?? personal.predictNoise,
       frozen: watched?.predictNoise ?? model.predictNoise,
       subjectMaps: watched && (() => watched.latestMaps()),
+      replacementMaps: grown && (() => grown.latestMaps()),
       contexts,
       paintedMask,
       schedule,

@@ -20,7 +20,8 @@ const belongings = ({ model, photo, square }: Recipe): string =>
   JSON.stringify([model, photo.id, square.x, square.y, square.size]);
 
 /** What the subject's maps belong to; a branch that differs looks for itself. */
-const lookedFor = ({ sourcePrompt, subject }: Recipe): string => JSON.stringify([sourcePrompt, subject]);
+const lookedFor = ({ sourcePrompt, targetPrompt, subject, options }: Recipe): string =>
+  JSON.stringify([sourcePrompt, subject, ...(options.maskFrom === 'both' ? [targetPrompt] : [])]);
 
 /** Collects the steps of one edit; a starter's frame takes 17 kB, with its direction 33 kB. */
 export class FrameRecorder {

@@ -149,9 +149,9 @@ export async function readModelInfo(tree: FileTree): Promise<{
       license: text('license', 'unknown'),
       rareWord: rareWordIn(index),
     },
-    editing: mapValues(index.editing, (rows) => mapValues(rows, numbersIn)),
+    editing: mapValues(index.editing, (rows) => mapValues(rows, settingsIn)),
     learning: mapValues(index.learning, (presets) => mapValues(presets, numbersIn)),
-    steering: mapValues(index.steering, (options) => optionsIn(options, ['number', 'string'])),
+    steering: mapValues(index.steering, settingsIn),
   };
 }
 
@@ -167,6 +167,8 @@ const mapValues = <T>(value: unknown, each: (value: unknown) => T): Record<strin
   );
 
 const numbersIn = (value: unknown): Record<string, number> => optionsIn<number>(value, ['number']);
+const settingsIn = (value: unknown): Record<string, number | string> =>
+  optionsIn(value, ['number', 'string']);
 
 /** The entries whose values are of these types. */
 const optionsIn = <T extends number | string>(

@@ -225,12 +225,16 @@ test('the surroundings are where the words that are replaced are not attended to
   const of = async (
     sourcePrompt: string,
     targetPrompt: string,
-    { subjectFrom = 1, signal }: { subjectFrom?: number; signal?: AbortSignal } = {},
+    {
+      subjectFrom = 1,
+      classWord = 'cat',
+      signal,
+    }: { subjectFrom?: number; classWord?: string; signal?: AbortSignal } = {},
   ) => {
     const context = await model.embed(sourcePrompt);
     return surroundings(
       model,
-      { source, sourcePrompt, targetPrompt, context, seed: 1, signal },
+      { source, sourcePrompt, targetPrompt, classWord, context, seed: 1, signal },
       { tMin: 50, tMax: 950, subjectFrom },
     );
   };
@@ -243,6 +247,11 @@ test('the surroundings are where the words that are replaced are not attended to
   expect(await of('a cat', 'a cat')).toBeNull();
   const { data: tight } = (await of('a cat', 'a <miso>', { subjectFrom: 0.5 }))!;
   for (const [i, v] of tight.entries()) expect(v).toBeCloseTo(Math.max(0, 2 * data[i]! - 1), 5);
+  // nor where the frozen model expects parts of another class
+  const dogs = await of('a dog', 'a <miso>', { classWord: 'dog' });
+  const other = await of('a cat', 'a <miso>', { classWord: 'dog' });
+  expect(dogs!.data).not.toEqual(data);
+  expect(other!.data).toEqual(data.map((v, i) => Math.min(v, dogs!.data[i]!)));
   await expect(of('a cat', 'a <miso>', { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
 });
 

@@ -120,7 +120,13 @@ export async function* steer(
     const region = needsSurroundings(options)
       ? await surroundings(
           model,
-          { ...request, source, context: contexts.source, signal: host.signal },
+          {
+            ...request,
+            classWord: concept.classWord,
+            source,
+            context: contexts.source,
+            signal: host.signal,
+          },
           options,
         )
       : null;

@@ -3,6 +3,7 @@ import { denoiserNoise, guided } from '../../src/diffusion/guidance';
 import type { ModelParts, PersonalModel } from '../../src/diffusion/model';
 import { samplers } from '../../src/diffusion/samplers';
 import { createTextEncoder } from '../../src/diffusion/text-encoder';
+import { watchPhrases } from '../../src/diffusion/watch';
 import { fromTensor } from '../../src/formats/tensor';
 import { type NdArray, ndArray, sizeOf } from '../../src/util/nd-array';
 import type { Pixels } from '../../src/util/pixels';
@@ -26,6 +27,7 @@ export function openPersonal({ base, model, limits }: Lab, parts: ModelParts): P
     predictNoise: denoiserNoise(denoiser, parts.schedule),
     embed: text.embed,
     attend: denoiser.attend,
+    watch: (prompt, phrases) => watchPhrases(denoiser, parts, prompt, phrases),
     tokenizer,
     unet,
     async dispose() {
