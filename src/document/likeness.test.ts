@@ -8,6 +8,14 @@ import { editBase, setLikeness } from './likeness';
 const photo = { id: 'ab'.repeat(32), name: 'cat.jpg', width: 400, height: 300 };
 const concept = newConcept('one', 'starter', { name: 'Miso', classWord: 'cat' });
 const doc: Document = chooseConcept(putConcept(setPhoto(emptyDocument, photo), concept), 'one');
+const learned = {
+  ...concept,
+  id: 'cd'.repeat(32),
+  subject: 'sks cat',
+  steps: 1,
+  pictures: [],
+  baseHash: null,
+};
 const fit = { '': { steps: 40, modeShift: 1, gamma: 0.1 } };
 const edit = { stepSize: 0.5, maskPower: 2, steps: 60 };
 const method = { defaults: { steps: 9 }, withConcept: { '': edit, dreambooth: { stepSize: 1 } } };
@@ -26,14 +34,6 @@ test('without a concept there is nothing to look like', () => {
 test('how the concept was learned, not how it would be learned next, says what suits its edits', () => {
   const next = putConcept(doc, { ...concept, method: 'dreambooth' });
   expect(editBase(next, method)).toEqual(method.withConcept.dreambooth);
-  const learned = {
-    ...concept,
-    id: 'cd'.repeat(32),
-    subject: 'sks cat',
-    steps: 1,
-    pictures: [],
-    baseHash: null,
-  };
   const before = putConcept(doc, { ...concept, method: 'dreambooth', learned });
   expect(editBase(before, method)).toEqual(edit);
 });
@@ -48,14 +48,6 @@ test('what was set by hand wins until the slider moves; what does not follow it 
 });
 
 test('settings of a take are all written out: the slider is back in the middle', () => {
-  const learned = {
-    ...concept,
-    id: 'cd'.repeat(32),
-    subject: 'sks cat',
-    steps: 1,
-    pictures: [],
-    baseHash: null,
-  };
   const right = putConcept(setLikeness(doc, 100), { ...concept, learned });
   const recipe = recipeOf(right, photo, editBase(right, method), null);
   expect(recipe.options.stepSize).toBe(0.75);
