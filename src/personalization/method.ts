@@ -181,7 +181,7 @@ export const templatesOf = (
 
 /** A template with its words in place: 'a photo of a {}', 'elephant' → 'a photo of an elephant'. */
 export const fillTemplate = (template: string, words: string): string =>
-  template.replace(/(\ba )?\{\}/, (_, article) => (article ? withArticle(words) : words));
+  template.replace(/(\ban? )?\{\}/gi, (_, article) => (article ? withArticle(words) : words));
 
 /**
  * Learning rate of step 0, 1, …

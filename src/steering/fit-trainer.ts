@@ -24,6 +24,8 @@ import { type FitPlan, ownWeights, updateOnTop } from './trainables';
 /** Text states [1,L,D]: of the frozen model, and of the personalised one as it starts. */
 export interface FitContexts {
   readonly source: NdArray;
+  /** what C reads */
+  readonly compared: NdArray;
   readonly sourceEmpty: NdArray;
   readonly target: NdArray;
   readonly empty: NdArray;
@@ -142,14 +144,14 @@ export async function fitTrainer(
   const reference = async (step: number): Promise<NdArray> => {
     if (!inPairs) {
       const { sample, t } = drawn(step);
-      return guided(model.predictNoise, sample, t, contexts.sourceEmpty, contexts.source, w);
+      return guided(model.predictNoise, sample, t, contexts.sourceEmpty, contexts.compared, w);
     }
     const first = step - (step % 2);
     if (pair?.first !== first) {
       const both = [drawn(first), drawn(first + 1)];
       const samples = stack(both.map(({ sample }) => sample));
       const timesteps = both.map(({ t }) => t);
-      const prompts = stack([contexts.source, contexts.source]);
+      const prompts = stack([contexts.compared, contexts.compared]);
       pair = { first, noise: await model.predictNoise(samples, timesteps, prompts) };
     }
     return narrow(pair.noise, step - first, step - first + 1);

@@ -16,7 +16,7 @@ import { type FitContexts, fitTrainer } from './fit-trainer';
 import { guidedSamples, type SamplingState } from './guided-sampling';
 import { rowsOf } from './objective';
 import { checkSteerOptions, heldBy, type SteerOptions, steerDefaults } from './options';
-import { surroundings } from './surroundings';
+import { classPrompt, type FitPrompts, surroundings } from './surroundings';
 
 /** Everything that decides a fit. */
 export interface SteerRequest {
@@ -81,12 +81,23 @@ export type SteerEvent =
 export async function fitKey(base: ModelParts, request: SteerRequest): Promise<string> {
   const { concept, picture, sourcePrompt, targetPrompt, references = [], seed } = request;
   const options = effectiveOptions(request);
-  const settings = { parent: await conceptHash(concept), sourcePrompt, targetPrompt, seed };
+  const compared = comparedPrompt(request, options);
+  const settings = {
+    parent: await conceptHash(concept),
+    sourcePrompt,
+    targetPrompt,
+    seed,
+    ...(compared !== sourcePrompt && { compared }),
+  };
   return runHash(base, { ...settings, options }, [picture, ...(options.references > 0 ? references : [])]);
 }
 
 const effectiveOptions = ({ concept, options, references = [] }: SteerRequest): SteerOptions =>
   heldBy(checkSteerOptions(options, steerDefaults(concept.method)), references.length);
+
+/** What the plain model is told that the photo shows, where a fit is compared with it. */
+const comparedPrompt = (request: SteerRequest, { region }: SteerOptions): string =>
+  (region === 'surroundings' ? classPrompt(request, request.concept.classWord) : null) ?? request.sourcePrompt;
 
 /**
  * Fit a concept to a photo. Pausing is not asking for the next event; cancelling is `return()`. The concept and the base
@@ -112,7 +123,8 @@ export async function* steer(
     const source = await encoded(model, request.picture);
     yield { kind: 'source', latent: source };
     host.signal?.throwIfAborted();
-    const contexts = await textStates(model, personalised, request);
+    const compared = comparedPrompt(request, options);
+    const contexts = await textStates(model, personalised, { ...request, compared });
     const rows = rowsOf(options);
     const from = host.resume?.sampling;
     if (from) checkBelongs(host.resume, key);
@@ -120,13 +132,7 @@ export async function* steer(
     const region = needsSurroundings(options)
       ? await surroundings(
           model,
-          {
-            ...request,
-            classWord: concept.classWord,
-            source,
-            context: contexts.source,
-            signal: host.signal,
-          },
+          { ...request, source, context: contexts.source, signal: host.signal },
           options,
         )
       : null;
@@ -167,7 +173,7 @@ export async function* steer(
         const from = run.onTop ? personalised : base;
         const fitted = applyConcept(from, delta);
         try {
-          const now = await textStates(model, fitted, request);
+          const now = await textStates(model, fitted, { ...request, compared });
           const inputs = { source, contexts: now, seed, region, ...(host.signal && { signal: host.signal }) };
           samples = yield* sampled(null, model, fitted, inputs, options);
         } finally {
@@ -272,12 +278,13 @@ async function encoded({ encode, size }: DiffusionModel, picture: NdArray): Prom
 async function textStates(
   { embed }: DiffusionModel,
   { textEncoder, tokenizer }: ModelParts,
-  { sourcePrompt, targetPrompt }: SteerRequest,
+  { sourcePrompt, compared, targetPrompt }: FitPrompts & { readonly compared: string },
 ): Promise<FitContexts> {
   const own = createTextEncoder(textEncoder.config, textEncoder.weights, tokenizer, textEncoder.learned);
   try {
     return {
       source: await embed(sourcePrompt),
+      compared: await embed(compared),
       sourceEmpty: await embed(''),
       target: await own.embed(targetPrompt),
       empty: await own.embed(''),

@@ -1,21 +1,23 @@
-/** Where neither the photo's subject is nor the concept would be. */
+/** Where the photo's subject is not, and what the plain model is told that it shows there. */
 import type { DiffusionModel } from '../diffusion/model';
 import { spreadTimesteps } from '../diffusion/score';
 import { lookForSubject } from '../diffusion/subject-mask';
-import { type NdArray, zip } from '../util/nd-array';
+import { fillTemplate } from '../personalization/method';
+import type { NdArray } from '../util/nd-array';
 import { phrasesOf, promptDiff } from '../util/prompt-diff';
 import type { SteerOptions } from './options';
 
 /** Looks at the photo, spread over the noise levels, as many as an edit takes before its first step. */
 const LOOKS = 10;
 
-export interface SurroundingsInputs {
-  /** photo [1,C,h,w], already × scaling factor */
-  readonly source: NdArray;
+export interface FitPrompts {
   readonly sourcePrompt: string;
   readonly targetPrompt: string;
-  /** what the concept is one of; where the frozen model sees such a thing in the photo, the concept may take shape */
-  readonly classWord: string;
+}
+
+export interface SurroundingsInputs extends FitPrompts {
+  /** photo [1,C,h,w], already × scaling factor */
+  readonly source: NdArray;
   /** states [1,L,D] of the source prompt */
   readonly context: NdArray;
   readonly seed: number;
@@ -25,30 +27,34 @@ export interface SurroundingsInputs {
 
 /**
  * 1 − min(1, M / subjectFrom), M the soft mask that an edit with these prompts confines itself to (METHOD.md E10): the
- * frozen model's attention to the words that the target prompt replaces. A concept of another class takes another shape, and
- * the frozen model, told that the photo shows that class, attends to its word where it expects its parts: there M is
- * the larger of both (ours).
+ * frozen model's attention to the words that the target prompt replaces.
  *
  * @returns [1,1,h,w] in [0,1]; null where the prompts differ in no subject
  */
 export async function surroundings(
-  model: Pick<DiffusionModel, 'embed' | 'watch' | 'schedule'>,
-  { source, sourcePrompt, targetPrompt, classWord, context, seed, signal }: SurroundingsInputs,
+  model: Pick<DiffusionModel, 'watch' | 'schedule'>,
+  { source, sourcePrompt, targetPrompt, context, seed, signal }: SurroundingsInputs,
   { tMin, tMax, subjectFrom }: Pick<SteerOptions, 'tMin' | 'tMax' | 'subjectFrom'>,
 ): Promise<NdArray | null> {
+  const { subject } = promptDiff(sourcePrompt, targetPrompt);
+  const watched = model.watch(sourcePrompt, subject === null ? [] : phrasesOf(subject));
+  if (!watched) return null;
   const timesteps = spreadTimesteps(tMin, tMax, LOOKS);
-  const look = async (prompt: string, phrases: string[], states: NdArray): Promise<NdArray | null> => {
-    const watched = model.watch(prompt, phrases);
-    const looks = { latent: source, context: states, timesteps, seed, signal };
-    return watched && lookForSubject(watched, model.schedule, looks);
-  };
-  const { subject, replacement } = promptDiff(sourcePrompt, targetPrompt);
-  const phrases = subject === null ? [] : phrasesOf(subject);
-  const there = await look(sourcePrompt, phrases, context);
-  if (!there) return null;
-  const changes = replacement !== null && classWord !== '' && !phrases.includes(classWord);
-  const told = changes ? targetPrompt.replace(replacement, () => classWord) : '';
-  const grown = changes ? await look(told, [classWord], await model.embed(told)) : null;
-  const { data, shape } = grown ? zip(Math.max, there, grown) : there;
+  const looks = { latent: source, context, timesteps, seed, signal };
+  const { data, shape } = await lookForSubject(watched, model.schedule, looks);
   return { data: data.map((v) => 1 - Math.min(1, v / subjectFrom)), shape };
+}
+
+/**
+ * The target prompt with the class word in place of the concept's words, where the photo's subject is of another class.
+ * What the plain model says of the photo, told that, any such edit needs there: held to what it says of the source
+ * prompt (METHOD.md E2), a concept gives up its new shape with what training disturbed (ours).
+ *
+ * @returns null where the subject is of that class, or the prompts replace nothing
+ */
+export function classPrompt({ sourcePrompt, targetPrompt }: FitPrompts, classWord: string): string | null {
+  const { subject, replacement } = promptDiff(sourcePrompt, targetPrompt);
+  if (subject === null || replacement === null || classWord === '') return null;
+  if (phrasesOf(subject).includes(classWord)) return null;
+  return fillTemplate(targetPrompt.replaceAll(replacement, '{}'), classWord);
 }
