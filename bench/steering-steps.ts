@@ -61,8 +61,10 @@ export function createSteering(load: OrtLoader, tree: FileTree) {
     const { textEncoder, tokenizer } = personalised;
     const text = createTextEncoder(textEncoder.config, textEncoder.weights, tokenizer, textEncoder.learned);
     const targetPrompt = `a photo of a ${concept.subject}`;
+    const shown = await model.embed('a photo of a dog');
     const contexts = {
-      source: await model.embed('a photo of a dog'),
+      source: shown,
+      compared: shown,
       sourceEmpty: await model.embed(''),
       target: await text.embed(targetPrompt),
       empty: await text.embed(''),

@@ -24,7 +24,7 @@ import { modeShiftData } from './mode-shift';
 import { type SteerOptions, steerDefaults } from './options';
 import { patchNce } from './patch-nce';
 import { type SteerEvent, type SteerRequest, steer } from './steer';
-import { surroundings } from './surroundings';
+import { classPrompt, surroundings } from './surroundings';
 
 const backend = await openBackend('node', { load: loadOrtNode, threads: 1 });
 const base = tinyModel(backend);
@@ -225,16 +225,12 @@ test('the surroundings are where the words that are replaced are not attended to
   const of = async (
     sourcePrompt: string,
     targetPrompt: string,
-    {
-      subjectFrom = 1,
-      classWord = 'cat',
-      signal,
-    }: { subjectFrom?: number; classWord?: string; signal?: AbortSignal } = {},
+    { subjectFrom = 1, signal }: { subjectFrom?: number; signal?: AbortSignal } = {},
   ) => {
     const context = await model.embed(sourcePrompt);
     return surroundings(
       model,
-      { source, sourcePrompt, targetPrompt, classWord, context, seed: 1, signal },
+      { source, sourcePrompt, targetPrompt, context, seed: 1, signal },
       { tMin: 50, tMax: 950, subjectFrom },
     );
   };
@@ -247,12 +243,34 @@ test('the surroundings are where the words that are replaced are not attended to
   expect(await of('a cat', 'a cat')).toBeNull();
   const { data: tight } = (await of('a cat', 'a <miso>', { subjectFrom: 0.5 }))!;
   for (const [i, v] of tight.entries()) expect(v).toBeCloseTo(Math.max(0, 2 * data[i]! - 1), 5);
-  // nor where the frozen model expects parts of another class
-  const dogs = await of('a dog', 'a <miso>', { classWord: 'dog' });
-  const other = await of('a cat', 'a <miso>', { classWord: 'dog' });
-  expect(dogs!.data).not.toEqual(data);
-  expect(other!.data).toEqual(data.map((v, i) => Math.min(v, dogs!.data[i]!)));
   await expect(of('a cat', 'a <miso>', { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
+});
+
+test('where the class changes, the plain model is told that the photo shows the concept’s', () => {
+  const told = (sourcePrompt: string, targetPrompt: string, classWord: string) =>
+    classPrompt({ sourcePrompt, targetPrompt }, classWord);
+  expect(told('a photo of a dog by a lake', 'a photo of a <miso> cat by a lake', 'cat')).toBe(
+    'a photo of a cat by a lake',
+  );
+  expect(told('an owl', 'a <bo> elephant', 'elephant')).toBe('an elephant');
+  expect(told('an owl', 'an <bo>', 'cat')).toBe('a cat');
+  expect(told('a dog and a rabbit', 'a <miso> and a <miso>', 'cat')).toBe('a cat and a cat');
+  // a photo of that class is compared as it is, and so is one whose prompts replace nothing
+  expect(told('a photo of a cat', 'a photo of a <miso> cat', 'cat')).toBeNull();
+  expect(told('a cat and a dog', 'a <miso> and a <miso>', 'cat')).toBeNull();
+  expect(told('a dog', 'a dog', 'cat')).toBeNull();
+  expect(told('a dog', 'a <miso>', '')).toBeNull();
+});
+
+test('a fit to a photo of another class is compared with the concept’s class there, in the surroundings alone', async () => {
+  const gap = async (region: 'all' | 'surroundings', classWord: string) => {
+    const of = { ...untouched, classWord };
+    const options = { loraRank: 2, region, steps: 1, modeShift: 0 } as const;
+    const { steps } = await run(of, 'a cat', options);
+    return steps[0]!.metrics!.gap!;
+  };
+  expect(await gap('surroundings', 'dog')).not.toBe(await gap('surroundings', 'cat'));
+  expect(await gap('all', 'dog')).toBe(await gap('all', 'cat'));
 });
 
 test('5: no gradient reaches the second call, the frozen model or the autoencoder', async () => {

@@ -97,7 +97,8 @@ const effectiveOptions = ({ concept, options, references = [] }: SteerRequest): 
 
 /** What the plain model is told that the photo shows, where a fit is compared with it. */
 const comparedPrompt = (request: SteerRequest, { region }: SteerOptions): string =>
-  (region === 'surroundings' ? classPrompt(request, request.concept.classWord) : null) ?? request.sourcePrompt;
+  (region === 'surroundings' ? classPrompt(request, request.concept.classWord) : null) ??
+  request.sourcePrompt;
 
 /**
  * Fit a concept to a photo. Pausing is not asking for the next event; cancelling is `return()`. The concept and the base
