@@ -35,7 +35,10 @@ export interface SteerOptions {
   readonly background: 'free' | 'photo';
   /** weight of the EDSD loss; 0: mode shifting alone */
   readonly edsd: number;
-  /** where EDSD compares: everywhere, as the paper has it, or (ours) but where the photo's subject is */
+  /**
+   * where EDSD compares: everywhere, as the paper has it, or (ours) but where the photo's subject is, and then, if the concept
+   * is of another class, with what the frozen model says of that class there
+   */
   readonly region: 'all' | 'surroundings';
   /** of 'surroundings': share of the strongest attention from which a place is the subject's altogether (ours) */
   readonly subjectFrom: number;
