@@ -257,6 +257,8 @@ test('where the class changes, the plain model is told that the photo shows the 
   expect(told('a dog and a rabbit', 'a <miso> and a <miso>', 'cat')).toBe('a cat and a cat');
   // a photo of that class is compared as it is, and so is one whose prompts replace nothing
   expect(told('a photo of a cat', 'a photo of a <miso> cat', 'cat')).toBeNull();
+  expect(told('an old Cat', 'a <miso>', 'cat')).toBeNull();
+  expect(told('a bobcat', 'a <miso>', 'cat')).toBe('a cat');
   expect(told('a cat and a dog', 'a <miso> and a <miso>', 'cat')).toBeNull();
   expect(told('a dog', 'a dog', 'cat')).toBeNull();
   expect(told('a dog', 'a <miso>', '')).toBeNull();

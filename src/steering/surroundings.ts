@@ -55,6 +55,9 @@ export async function surroundings(
 export function classPrompt({ sourcePrompt, targetPrompt }: FitPrompts, classWord: string): string | null {
   const { subject, replacement } = promptDiff(sourcePrompt, targetPrompt);
   if (subject === null || replacement === null || classWord === '') return null;
-  if (phrasesOf(subject).includes(classWord)) return null;
+  // "old cat" is a cat
+  const ofClass = (phrase: string): boolean =>
+    ` ${phrase}`.toLowerCase().endsWith(` ${classWord.toLowerCase()}`);
+  if (phrasesOf(subject).some(ofClass)) return null;
   return fillTemplate(targetPrompt.replaceAll(replacement, '{}'), classWord);
 }
