@@ -1,6 +1,6 @@
 /** Concepts of a document: how they are named, asked for in prompts and learned. */
 import { AppError } from '../util/errors';
-import { promptDiff } from '../util/prompt-diff';
+import { promptDiff, wordsIn } from '../util/prompt-diff';
 import type { Concept, ConceptRef, Document, LearnedConcept, Recipe } from './document';
 
 /**
@@ -76,10 +76,6 @@ export function promptWith(
     `"${prompts.targetPrompt}" has no place for ${name}: name it, or say "${classWord}"`,
   );
 }
-
-/** Whole words, in any case. */
-const wordsIn = (words: string): RegExp =>
-  new RegExp(`(?<![\\p{L}\\p{N}])${words.replace(/[$()*+.?[\\\]^{|}/]/g, '\\$&')}(?![\\p{L}\\p{N}])`, 'iu');
 
 type Wish = Pick<Document, 'sourcePrompt' | 'targetPrompt' | 'subject' | 'concepts' | 'concept'>;
 

@@ -24,7 +24,7 @@ import { type FitPlan, ownWeights, updateOnTop } from './trainables';
 /** Text states [1,L,D]: of the frozen model, and of the personalised one as it starts. */
 export interface FitContexts {
   readonly source: NdArray;
-  /** what C reads */
+  /** what the frozen model reads for C: as `source`, or what `classPrompt` tells it */
   readonly compared: NdArray;
   readonly sourceEmpty: NdArray;
   readonly target: NdArray;

@@ -255,6 +255,8 @@ test('where the class changes, the plain model is told that the photo shows the 
   expect(told('an owl', 'a <bo> elephant', 'elephant')).toBe('an elephant');
   expect(told('an owl', 'an <bo>', 'cat')).toBe('a cat');
   expect(told('a dog and a rabbit', 'a <miso> and a <miso>', 'cat')).toBe('a cat and a cat');
+  // the rare word of a method that learns none stands alone, not in "river"
+  expect(told('a dog over a river', 'a v over a river', 'cat')).toBe('a cat over a river');
   // a photo of that class is compared as it is, and so is one whose prompts replace nothing
   expect(told('a photo of a cat', 'a photo of a <miso> cat', 'cat')).toBeNull();
   expect(told('an old Cat', 'a <miso>', 'cat')).toBeNull();

@@ -87,6 +87,7 @@ export async function fitKey(base: ModelParts, request: SteerRequest): Promise<s
     sourcePrompt,
     targetPrompt,
     seed,
+    // left out where it says nothing new: fits made before it was known keep their keys
     ...(compared !== sourcePrompt && { compared }),
   };
   return runHash(base, { ...settings, options }, [picture, ...(options.references > 0 ? references : [])]);

@@ -4,12 +4,13 @@ import { spreadTimesteps } from '../diffusion/score';
 import { lookForSubject } from '../diffusion/subject-mask';
 import { fillTemplate } from '../personalization/method';
 import type { NdArray } from '../util/nd-array';
-import { phrasesOf, promptDiff } from '../util/prompt-diff';
+import { phrasesOf, promptDiff, wordsIn } from '../util/prompt-diff';
 import type { SteerOptions } from './options';
 
 /** Looks at the photo, spread over the noise levels, as many as an edit takes before its first step. */
 const LOOKS = 10;
 
+/** What the photo shows, and the same with the concept's words in place of its subject. */
 export interface FitPrompts {
   readonly sourcePrompt: string;
   readonly targetPrompt: string;
@@ -59,5 +60,6 @@ export function classPrompt({ sourcePrompt, targetPrompt }: FitPrompts, classWor
   const ofClass = (phrase: string): boolean =>
     ` ${phrase}`.toLowerCase().endsWith(` ${classWord.toLowerCase()}`);
   if (phrasesOf(subject).some(ofClass)) return null;
-  return fillTemplate(targetPrompt.replaceAll(replacement, '{}'), classWord);
+  const everywhere = new RegExp(wordsIn(replacement), 'giu');
+  return fillTemplate(targetPrompt.replace(everywhere, '{}'), classWord);
 }

@@ -69,6 +69,10 @@ export const phrasesOf = (subject: string): string[] =>
     .map((part) => part.trim())
     .filter(Boolean);
 
+/** These words where they stand in a prompt as whole words, in any case. */
+export const wordsIn = (words: string): RegExp =>
+  new RegExp(`(?<![\\p{L}\\p{N}])${words.replace(/[$()*+.?[\\\]^{|}/]/g, '\\$&')}(?![\\p{L}\\p{N}])`, 'iu');
+
 /** Runs of words that differ, in order. */
 function changedRuns(a: readonly string[], b: readonly string[]): Run[] {
   const same = (i: number, j: number): boolean => {
