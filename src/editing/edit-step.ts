@@ -1,5 +1,6 @@
 import type { MaskState } from '../diffusion/subject-mask';
 import type { NdArray } from '../util/nd-array';
+import type { EmptyPrompt } from './methods';
 
 /** One step of any edit, as soon as it is done. */
 export interface EditStep {
@@ -21,6 +22,10 @@ export interface EditStep {
   /** what the automatic mask has seen so far; null without one */
   readonly maps: MaskState | null;
 }
+
+/** Whose empty prompt the target is guided from, an option having been left to how the concept was learned or not. */
+export const emptyPromptOf = (option: EmptyPrompt | 'auto', learned: EmptyPrompt = 'own'): EmptyPrompt =>
+  option === 'auto' ? learned : option;
 
 const HALTED = Symbol('halted');
 

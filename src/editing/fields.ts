@@ -122,9 +122,14 @@ export const editFields: Readonly<Record<string, OptionField>> = {
     help: 'Where the old words were, or also where the new ones come to be.',
     choices: ['both', 'source'],
   },
+  retrace: {
+    label: 'Retrace the photo by',
+    help: 'Corrected empty prompts (null-text), or the path that led to noise (direct): quicker, and burns less.',
+    choices: ['null-text', 'direct'],
+  },
   nullSteps: {
     label: 'Retracing steps',
-    help: 'Most corrections per step so that the photo itself comes out again; 0 for none.',
+    help: 'Most corrections per step so that the photo itself comes out again; 0 for none. Only with “null-text”.',
     min: 0,
     max: 100,
     step: 1,

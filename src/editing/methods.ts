@@ -86,6 +86,13 @@ export interface AttentionOptions extends EditOptions {
   /** share of steps before the mask applies, in [0,1] */
   readonly blendStart: number;
   readonly blendFrom: 'both' | 'source';
+  /**
+   * how the photo itself comes out again: guided from empty prompts that were corrected for it (null-text inversion), or as
+   * it was on the way to noise (direct inversion), which leaves its edit to be guided from any empty prompt
+   */
+  readonly retrace: 'null-text' | 'direct';
+  /** of direct inversion; corrected empty prompts are those of the concept's own model. 'auto': as suits how the concept was learned */
+  readonly emptyPrompt: EmptyPrompt | 'auto';
   /** null-text inversion: Adam steps per sampling step at most (0: none), learning rate, error to stop at */
   readonly nullSteps: number;
   readonly nullRate: number;
@@ -159,6 +166,8 @@ const p2p: AttentionOptions = {
   blendThreshold: 0.3,
   blendStart: 0.2,
   blendFrom: 'both',
+  retrace: 'null-text',
+  emptyPrompt: 'auto',
   nullSteps: 10,
   nullRate: 1e-2,
   nullTolerance: 1e-5,

@@ -177,13 +177,50 @@ test('null-text inversion takes the steps of PyTorch, and the edit ends where Py
     options,
     alignment(),
     trajectory.at(-1)!,
-    (i) => embeddings[i]!,
+    { by: 'null-text', predict: predictNoise, emptyAt: (i) => embeddings[i]! },
     () => false,
   );
   const { latent, mask } = await end(run);
   expectClose(latent.data, golden.end.slice(256), 1e-3);
   expect(mask!.data.some((v) => v === 0)).toBe(true);
+
+  const { empty } = contexts;
+  const retrace = { by: 'direct', predict: predictNoise, empty, trajectory } as const;
+  const direct = await end(sample(inputs(), options, alignment(), trajectory.at(-1)!, retrace, () => false));
+  expectClose(direct.latent.data, golden.direct, 1e-3);
 });
+
+test('direct inversion gives back the photo itself outside the mask', async () => {
+  const paintedMask = ndArray(new Float32Array(64).fill(1, 0, 32), [1, 1, 8, 8]);
+  const { latent } = await end(promptToPrompt(inputs({ paintedMask }), { ...options, retrace: 'direct' }));
+  const kept = [...latent.data].filter((_, i) => paintedMask.data[i % 64] === 0);
+  expect(kept).toEqual([...source.data].filter((_, i) => paintedMask.data[i % 64] === 0));
+  expect(latent.data).not.toEqual(source.data);
+});
+
+test.each([
+  ['own', 'frozen', 0],
+  ['frozen', 'own', 5],
+  ['auto', 'own', 0],
+  ['auto', 'frozen', 5],
+] as const)(
+  'after direct inversion the target alone is guided, with emptyPrompt %s where the concept suits %s',
+  async (emptyPrompt, learned, calls) => {
+    const frozenEmpty = randn(9, [1, L, 16]);
+    const asked: NdArray[] = [];
+    const frozen = (x: NdArray, t: number, context: NdArray): Promise<NdArray> => {
+      expect(x.shape[0]).toBe(1);
+      asked.push(context);
+      return model.predictNoise(x, t, context);
+    };
+    const run = promptToPrompt(
+      inputs({ frozen, emptyPrompt: learned, contexts: { ...contexts, frozenEmpty } }),
+      { ...options, retrace: 'direct', emptyPrompt },
+    );
+    await end(run);
+    expect(asked).toEqual(Array(calls).fill(frozenEmpty));
+  },
+);
 
 test('one prompt for both: the edit is the reconstruction, whatever is replaced', async () => {
   const same = {

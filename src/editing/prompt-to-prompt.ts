@@ -9,9 +9,9 @@ import { AppError } from '../util/errors';
 import { axpby, isFiniteArray, type NdArray, rows, stack, sub, zeros } from '../util/nd-array';
 import { type Alignment, refineAlignment, replaceAlignment } from './alignment';
 import { type Control, controlledUNet } from './attention-control';
-import { type EditStep, haltable, rms, untilHalted } from './edit-step';
+import { type EditStep, emptyPromptOf, haltable, rms, untilHalted } from './edit-step';
 import { LocalBlend } from './local-blend';
-import type { AttentionOptions } from './methods';
+import type { AttentionOptions, EmptyPrompt } from './methods';
 import { nullTextInversion } from './null-text';
 
 /** One model for all of it: inversion, reconstruction and edit would not fit together otherwise. */
@@ -21,10 +21,19 @@ export interface AttentionEditInputs {
   readonly unet: ModelParts['unet'];
   /** ε̂ of that network */
   readonly predictNoise: PredictNoise;
+  /** ε̂ of the pre-trained model, which only an empty prompt may be asked of; default `predictNoise` */
+  readonly frozen?: PredictNoise;
+  /** what the option `emptyPrompt` takes 'auto' for; default 'own' */
+  readonly emptyPrompt?: EmptyPrompt;
   readonly tokenizer: Tokenizer;
   readonly prompts: { readonly source: string; readonly target: string };
-  /** [1,L,D], of the prompts and of the empty one */
-  readonly contexts: { readonly source: NdArray; readonly target: NdArray; readonly empty: NdArray };
+  /** [1,L,D], of the prompts and of the empty one; that one also as the frozen model reads it, default `empty` */
+  readonly contexts: {
+    readonly source: NdArray;
+    readonly target: NdArray;
+    readonly empty: NdArray;
+    readonly frozenEmpty?: NdArray;
+  };
   /** phrases of the source prompt that are replaced; empty: the words that differ */
   readonly subject: readonly string[];
   /** painted mask [1,1,h,w] in [0,1], 1 = edit; takes the place of the automatic one */
@@ -40,13 +49,27 @@ export interface EditProgress {
   readonly fraction: number;
 }
 
+/** How the source's chain comes back to the source, and what the target's is guided from. */
+export type Retrace =
+  /** guided as the target is, from an empty prompt [1,L,D] for every step */
+  | { readonly by: 'null-text'; readonly predict: PredictNoise; emptyAt(index: number): NdArray }
+  /** not guided, set back to where inversion passed: clean latent [1,C,h,w] first, noise last (steps + 1 in all) */
+  | {
+      readonly by: 'direct';
+      readonly predict: PredictNoise;
+      readonly empty: NdArray;
+      readonly trajectory: readonly NdArray[];
+    };
+
 /**
- * DDIM inversion without guidance, null-text inversion, then two guided DDIM chains in one batch: the source's and the
- * target's, whose attention is the source's within its windows.
+ * DDIM inversion without guidance, then two DDIM chains in one batch: the source's and the target's, whose attention is the
+ * source's within its windows. Null-text inversion corrects the empty prompts that both are guided from until the source's
+ * comes back; direct inversion sets the source's back at every step and guides the target's alone, from whatever suits it.
  *
  * @param halted  asked before every network call; when true the generator ends with the latest whole step
  * @throws AppError BAD_REQUEST when prompts cannot be aligned as asked; TOO_BIG; NUMERIC
- * @see Hertz et al. 2022, arXiv:2208.01626; Mokady et al. 2023, arXiv:2211.09794; METHOD.md 7.8, 7.9
+ * @see Hertz et al. 2022, arXiv:2208.01626; Mokady et al. 2023, arXiv:2211.09794; Ju et al. 2023, "PnP Inversion",
+ * arXiv:2310.01506; METHOD.md 7.8, 7.9
  */
 export async function* promptToPrompt(
   inputs: AttentionEditInputs,
@@ -68,6 +91,23 @@ export async function* promptToPrompt(
       trajectory.push(x);
       yield { stage: 'invert', fraction: (index + 1) / steps };
     }
+    if (options.retrace === 'direct') {
+      const { frozen = inputs.predictNoise } = inputs;
+      const { empty, frozenEmpty = empty } = contexts;
+      const own = emptyPromptOf(options.emptyPrompt, inputs.emptyPrompt) === 'own';
+      const from = own
+        ? { predict: predictNoise, empty }
+        : { predict: haltable(frozen, halted), empty: frozenEmpty };
+      yield* sample(
+        inputs,
+        options,
+        alignment,
+        trajectory.at(-1)!,
+        { by: 'direct', ...from, trajectory },
+        halted,
+      );
+      return;
+    }
     const empties: NdArray[] = [];
     if (options.nullSteps > 0 && guidanceScale !== 1) {
       const { unet, limits } = inputs;
@@ -87,24 +127,19 @@ export async function* promptToPrompt(
         yield { stage: 'null-text', fraction: (index + 1) / steps };
       }
     }
-    yield* sample(
-      { ...inputs, predictNoise },
-      options,
-      alignment,
-      trajectory.at(-1)!,
-      (index) => empties[index] ?? contexts.empty,
-      halted,
-    );
+    const emptyAt = (index: number): NdArray => empties[index] ?? contexts.empty;
+    const retrace = { by: 'null-text', predict: predictNoise, emptyAt } as const;
+    yield* sample(inputs, options, alignment, trajectory.at(-1)!, retrace, halted);
   });
 }
 
 /** The two chains, from noise. */
 export async function* sample(
-  inputs: Omit<AttentionEditInputs, 'source'>,
+  inputs: Omit<AttentionEditInputs, 'source' | 'predictNoise' | 'frozen' | 'emptyPrompt'>,
   options: AttentionOptions,
   alignment: Alignment,
   noise: NdArray,
-  emptyAt: (index: number) => NdArray,
+  retrace: Retrace,
   halted: () => boolean,
 ): AsyncGenerator<EditStep, void> {
   const { contexts, schedule, paintedMask, tokenizer } = inputs;
@@ -132,15 +167,15 @@ export async function* sample(
       const blend = words ?? zeros([2, tokens]);
       const { output, attention } = await predict(x, t, prompts, control, blend);
       const guidedBy = predictions(schedule.predictionType, output, x, here).eps;
-      const empty = emptyAt(index);
       const eps =
         guidanceScale === 1
           ? guidedBy
-          : axpby(1 - guidanceScale, await pair(inputs.predictNoise, x, t, empty), guidanceScale, guidedBy);
+          : axpby(1 - guidanceScale, await without(retrace, x, t, index, guidedBy), guidanceScale, guidedBy);
       const step = ddimCoefficients(here, levelAt(schedule, t - stride));
       const clean = ddimCoefficients(here, { alpha: 1, sigma: 0 });
       const estimate = axpby(clean.sample, x, clean.noise, eps);
       x = axpby(step.sample, x, step.noise, eps);
+      if (retrace.by === 'direct') x = stack([retrace.trajectory[steps - 1 - index]!, rows(x, 1, 2)]);
       if (!isFiniteArray(x)) {
         throw new AppError('NUMERIC', `step ${index + 1} of ${steps} gave numbers that are not finite`, {
           t,
@@ -213,6 +248,18 @@ function blendWords(
   for (const at of source) weights.data[at] = 1;
   for (const at of changed.target) weights.data[tokens + at] = 1;
   return weights;
+}
+
+/** ε̂ of both rows without words; the source's with them, where that one is not to be guided. */
+async function without(
+  retrace: Retrace,
+  x: NdArray,
+  t: number,
+  index: number,
+  guidedBy: NdArray,
+): Promise<NdArray> {
+  if (retrace.by === 'null-text') return pair(retrace.predict, x, t, retrace.emptyAt(index));
+  return stack([rows(guidedBy, 0, 1), await retrace.predict(rows(x, 1, 2), t, retrace.empty)]);
 }
 
 /** ε̂ of both rows with one context, in as many passes as the network needs. */

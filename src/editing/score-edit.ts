@@ -5,7 +5,7 @@ import { type MaskState, SubjectMask } from '../diffusion/subject-mask';
 import { AppError } from '../util/errors';
 import { axpby, isFiniteArray, type NdArray, stack, sub } from '../util/nd-array';
 import { createStepRng } from '../util/random';
-import { type EditStep, haltable, rms, untilHalted } from './edit-step';
+import { type EditStep, emptyPromptOf, haltable, rms, untilHalted } from './edit-step';
 import type { EmptyPrompt, ScoreMethod, ScoreOptions } from './methods';
 import { stepSchedules } from './step-size';
 
@@ -85,7 +85,7 @@ export async function* scoreEdit(
   };
   const sourceScale = sourceGuidanceOf(options);
   const shrink = stepSchedules[options.stepSchedule];
-  const from = options.emptyPrompt === 'auto' ? (inputs.emptyPrompt ?? 'own') : options.emptyPrompt;
+  const from = emptyPromptOf(options.emptyPrompt, inputs.emptyPrompt);
   const ofTarget = async (x: NdArray, t: number): Promise<NdArray> => {
     const { empty, target, frozenEmpty = empty } = contexts;
     if (from === 'own' || guidanceScale === 1) {

@@ -52,6 +52,8 @@ export function editSteps(
     return promptToPrompt(
       {
         ...personal,
+        frozen: model.predictNoise,
+        emptyPrompt: learnedEmpty(recipe.concept),
         source,
         prompts,
         contexts,
@@ -77,7 +79,7 @@ export function editSteps(
       contexts,
       paintedMask,
       schedule,
-      emptyPrompt: emptyPromptOf(recipe.concept),
+      emptyPrompt: learnedEmpty(recipe.concept),
       seed: recipe.seed,
       ...(start && { start }),
     },
@@ -87,5 +89,5 @@ export function editSteps(
   );
 }
 
-const emptyPromptOf = (concept: EditSubject['recipe']['concept']): EmptyPrompt =>
+const learnedEmpty = (concept: EditSubject['recipe']['concept']): EmptyPrompt =>
   personalizationMethods[concept?.method ?? '']?.emptyPrompt ?? 'own';

@@ -177,20 +177,30 @@ ids = {"source": [515, 1, 2, 3, 4, 516], "target": [515, 1, 7, 8, 3, 4, 516]}
 mapper, alphas = refinement_mapper(ids["source"], ids["target"])
 equaliser = np.ones(L); equaliser[[2, 3]] = EQUALISER
 words = torch.zeros(2, L); words[0, 2] = 1; words[1, [2, 3]] = 1
-control = Control(mapper, alphas, equaliser)
 first = {}
-with torch.no_grad():
+
+
+def sample(empties, pivots=None):
+    """pivots: direct inversion (arXiv:2310.01506), the source's row is not guided, and set to them"""
+    control = Control(mapper, alphas, equaliser)
     x = trajectory[-1].expand(2, -1, -1, -1)
     for i, t in enumerate(scheduler.timesteps.tolist()):
         active[0] = control
-        eps = unet(x.repeat(2, 1, 1, 1), t, torch.cat([embeddings[i].expand(2, -1, -1), prompts])).sample
+        eps = unet(x.repeat(2, 1, 1, 1), t, torch.cat([empties[i].expand(2, -1, -1), prompts])).sample
         active[0] = None
         control.between_steps()
-        if i == 0:
+        if i == 0 and not first:
             maps = (control.store * words[:, None, None]).sum(-1).mean(1)
-            first = {"output": floats(eps[2:]), "attention": floats(maps)}
+            first.update({"output": floats(eps[2:]), "attention": floats(maps)})
         without, within = eps.chunk(2)
-        x = control.blend(prev_step(without + W * (within - without), t, x), words)
+        x = prev_step(without + W * (within - without), t, x)
+        if pivots: x = torch.cat([pivots[N - 1 - i], x[1:]])
+        x = control.blend(x, words)
+    return x
+
+
+with torch.no_grad():
+    x, direct = sample(embeddings), sample([empty] * N, trajectory)
 
 a, b = [("a", 1), ("cat", 2), ("sat", 1)], [("a", 1), ("dog", 3), ("sat", 1)]
 cases = {
@@ -206,5 +216,5 @@ json.dump({
                 "nullTolerance": TOLERANCE},
     "alignment": cases, "noise": floats(trajectory[-1]),
     "nullText": {"losses": losses, "first": floats(embeddings[0]), "last": floats(embeddings[-1])},
-    "first": first, "end": floats(x)}, open(sys.argv[1], "w"))
+    "first": first, "end": floats(x), "direct": floats(direct[1:])}, open(sys.argv[1], "w"))
 print({"losses": losses})
