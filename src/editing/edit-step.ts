@@ -23,7 +23,7 @@ export interface EditStep {
   readonly maps: MaskState | null;
 }
 
-/** Whose empty prompt the target is guided from, an option having been left to how the concept was learned or not. */
+/** Whose empty prompt the target is guided from. @param learned  what 'auto' stands for: what suits how the concept was learned */
 export const emptyPromptOf = (option: EmptyPrompt | 'auto', learned: EmptyPrompt = 'own'): EmptyPrompt =>
   option === 'auto' ? learned : option;
 

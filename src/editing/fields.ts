@@ -124,7 +124,7 @@ export const editFields: Readonly<Record<string, OptionField>> = {
   },
   retrace: {
     label: 'Retrace the photo by',
-    help: 'Corrected empty prompts (null-text), or the path that led to noise (direct): quicker, and burns less.',
+    help: 'The edited model’s empty prompts, corrected (null-text), or the path to noise (direct): quicker, burns less.',
     choices: ['null-text', 'direct'],
   },
   nullSteps: {
